@@ -1,0 +1,1 @@
+"""The examinations: ONE FILE A BENCHMARK, by category."""

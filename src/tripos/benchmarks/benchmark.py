@@ -1,0 +1,136 @@
+"""What a benchmark is, and how one registers itself.
+
+    @benchmark("supergpqa", category="reasoning", summary="SuperGPQA multiple-choice", licence="ODC-BY")
+    def supergpqa(options: Options) -> Benchmark:
+        return Benchmark(samples=huggingface(...), prompt=..., transform=..., scorer=..., calibration=...)
+
+The decorated function composes; patterns live in `scoring/`, rows in `sources.py`. The file name is the key with `_`
+for `-` and `.`, so that a key is found without importing the other files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from tripos.core.records import Message, Sample
+from tripos.core.registry import Registry
+from tripos.scoring.answers import VisibleText
+from tripos.scoring.scorer import Scorer, Transform
+
+Prompt = Callable[[Sample], str | list[Message]]
+"""Renders a sample into what the model sees. Pure: the rendered input is part of the trial's identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may choose about a benchmark's samples.
+
+    Attributes:
+        split: upstream split; None means the benchmark's default.
+        subset: upstream configuration or part (benchmark-specific); None means the default.
+        data: a local file or directory to read instead of the hub.
+        seed: of the run; generated benchmarks make their samples from it.
+        shots: few-shot examples, where the benchmark offers them.
+        judge: "never", "fallback" or "always": when a judge reads the answer, where the benchmark offers the choice.
+    """
+
+    split: str | None = None
+    subset: str | None = None
+    data: Path | None = None
+    seed: int = 42
+    shots: int = 0
+    judge: str | None = None
+
+
+class Source(Protocol):
+    """Where samples come from. Iterating twice gives the same samples in the same order."""
+
+    def __iter__(self) -> Iterator[Sample]: ...
+
+    @property
+    def endless(self) -> bool:
+        """True for generated samples: the caller says how many it wants (`default_n` otherwise)."""
+        ...
+
+    def fingerprint(self) -> dict[str, str | int | None]:
+        """What was read: {"source", "revision", "digest", …}; recorded with every run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of a calibration: an answer for one sample and what must become of it.
+
+    Attributes:
+        name: "reference", "empty", "refusal", "echo", "garbage", "dump", "majority", …
+        text: the candidate's answer.
+        passes: whether the scorer must call it correct.
+        judge: what a fair judge would say, for scorers that ask one (the text of its reply); a sequence for several calls.
+    """
+
+    name: str
+    sample: Sample
+    text: str
+    passes: bool
+    judge: str | tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """A composed examination.
+
+    Attributes:
+        samples: re-iterable source.
+        prompt: the default way of asking; `variants` holds further ones by id.
+        transform, scorer: how an answer is read and graded.
+        calibration: made from samples of this benchmark; `tripos check` runs it.
+        per_subject: names of `Sample.dimensions` that are reported as groups beside `subject`.
+        default_n: how many samples when the source is endless and the user names no number.
+    """
+
+    samples: Source
+    prompt: Prompt
+    scorer: Scorer
+    transform: Transform = VisibleText()
+    variants: Mapping[str, Prompt] = field(default_factory=dict)
+    calibration: Callable[[], Iterable[Case]]
+    per_subject: tuple[str, ...] = ()
+    default_n: int | None = None
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A registered benchmark: what is known of it without loading anything."""
+
+    key: str
+    category: str
+    summary: str
+    function: Callable[[Options], Benchmark]
+    size: str = ""
+    licence: str = ""
+    gated: bool = False
+    source: str = ""
+
+    def build(self, options: Options = Options()) -> Benchmark:
+        """Composes the benchmark; no row is read yet."""
+        return self.function(options)
+
+
+benchmarks: Registry[Entry] = Registry("benchmark", package="tripos.benchmarks", group="tripos.benchmarks")
+
+
+def benchmark(
+    key: str, *, category: str, summary: str, size: str = "", licence: str = "", gated: bool = False, source: str = ""
+) -> Callable[[Callable[[Options], Benchmark]], Entry]:
+    """Registers a function that composes a benchmark."""
+
+    def decorator(function: Callable[[Options], Benchmark]) -> Entry:
+        entry = Entry(key, category, summary, function, size=size, licence=licence, gated=gated, source=source)
+        benchmarks.register(key, entry)
+        return entry
+
+    return decorator

@@ -1,0 +1,1 @@
+"""The ground floor: records, outcomes, identity, registry, errors. It imports no other room."""

@@ -1,0 +1,117 @@
+"""One registry class for everything that is looked up by name.
+
+A thing registers itself with a decorator in the file that defines it. Files are found in two ways, both lazy: a
+built-in package is searched by file name (`mmlu-pro` lives in a file `mmlu_pro.py`), an installed plug-in declares an
+entry point in the registry's group. There is no list of names to keep up to date.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from tripos.core.errors import ConfigError, unknown
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names to things of one kind.
+
+    Args:
+        kind: the field's word for it, used in messages ("benchmark").
+        package: dotted package whose modules register themselves when imported.
+        group: entry-point group of plug-ins, e.g. `tripos.benchmarks`.
+    """
+
+    def __init__(self, kind: str, *, package: str, group: str) -> None:
+        self.kind, self.package, self.group = kind, package, group
+        self._things: dict[str, T] = {}
+        self._complete = False
+
+    def register(self, name: str, thing: T) -> None:
+        """Adds `thing`; the same name twice is an error unless it is the same definition imported again."""
+        present = self._things.get(name)
+        if present is not None and _origin(present) != _origin(thing):
+            raise ConfigError(f"{self.kind} {name!r} is registered twice: {_origin(present)} and {_origin(thing)}")
+        self._things[name] = thing
+
+    def decorate(self, name: str, wrap: Callable[[Callable[..., object]], T]) -> Callable[[Callable[..., object]], T]:
+        """A decorator that registers `wrap(function)` under `name`."""
+
+        def decorator(function: Callable[..., object]) -> T:
+            thing = wrap(function)
+            self.register(name, thing)
+            return thing
+
+        return decorator
+
+    def get(self, name: str) -> T:
+        """The thing of that name.
+
+        Raises:
+            ConfigError: no such name; the message has the nearest one.
+        """
+        if name not in self._things and not self._complete:
+            self._import_file_named(name)
+        if name not in self._things:
+            self._import_all()
+        if name not in self._things:
+            raise ConfigError(unknown(self.kind, name, self._things))
+        return self._things[name]
+
+    def names(self) -> list[str]:
+        """All names, built-in and plugged in, sorted."""
+        self._import_all()
+        return sorted(self._things)
+
+    def items(self) -> list[tuple[str, T]]:
+        """All (name, thing) pairs, sorted by name."""
+        return [(name, self._things[name]) for name in self.names()]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names()
+
+    def _import_file_named(self, name: str) -> None:
+        stem = name.replace("-", "_").replace(".", "_")
+        for module in self._modules():
+            if module.rpartition(".")[2] == stem:
+                importlib.import_module(module)
+                return
+
+    def _import_all(self) -> None:
+        if self._complete:
+            return
+        for module in self._modules():
+            importlib.import_module(module)
+        from importlib.metadata import entry_points
+
+        for point in entry_points(group=self.group):
+            try:
+                loaded = point.load()
+            except Exception as error:
+                raise ConfigError(f"plug-in {point.name!r} ({point.value}) could not be loaded: {error}") from error
+            if point.name not in self._things:
+                self.register(point.name, loaded)
+        self._complete = True
+
+    def _modules(self) -> Iterator[str]:
+        root = importlib.import_module(self.package)
+        yield from _walk(list(root.__path__), self.package)
+
+
+def _walk(paths: list[str], package: str) -> Iterator[str]:
+    for found in pkgutil.iter_modules(paths):
+        name = f"{package}.{found.name}"
+        if found.ispkg:
+            yield from _walk([str(Path(p) / found.name) for p in paths], name)
+        else:
+            yield name
+
+
+def _origin(thing: object) -> str:
+    made_by = getattr(thing, "function", thing)
+    return f"{getattr(made_by, '__module__', '?')}.{getattr(made_by, '__qualname__', repr(made_by))}"

@@ -1,0 +1,1 @@
+"""The shared scoring patterns; benchmarks only compose them."""

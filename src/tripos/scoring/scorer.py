@@ -1,0 +1,84 @@
+"""What a scorer and a transform are: the two halves of grading.
+
+A *transform* reads an answer out of raw output and knows nothing of the reference; a *scorer* compares that answer with
+the reference. Both are small frozen dataclasses: name + version + fields are their identity, so that changing a setting
+(or `version`, when the code changes meaning) re-scores and never re-generates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from tripos.core.records import Completion, Extraction, Sample, Verdict
+from tripos.core.registry import Registry
+
+if TYPE_CHECKING:
+    from tripos.sandbox.sandbox import Sandbox
+    from tripos.scoring.judge import Judge
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One candidate as a scorer sees it.
+
+    Attributes:
+        text: visible text, reasoning blocks removed.
+        completion: everything the engine said.
+        extraction: what the benchmark's transform read out of `text`.
+    """
+
+    text: str
+    completion: Completion
+    extraction: Extraction
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What a scorer may use beside its own code. None where this run has none; a scorer that needs it names it in
+    `needs`, and the plan refuses to start without it."""
+
+    judge: Judge | None = None
+    sandbox: Sandbox | None = None
+
+
+class Transform(Protocol):
+    """Reads an answer out of visible text. Must never raise on any text."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+
+    def __call__(self, sample: Sample, text: str) -> Extraction: ...
+
+
+class Scorer(Protocol):
+    """Grades an answer. `score` may be a plain function (cheap, pure) or return an awaitable (judge, sandbox).
+
+    Wrong, empty, refused, unreadable answers are verdicts. An exception means that *we* failed: the runner turns it
+    into `judge_failed`, keeps the answer and retries on resume.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Subset of {"judge", "judge?", "sandbox", "docker", "network"}; "judge?" = used when there is one."""
+        ...
+
+    def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict | Awaitable[Verdict]: ...
+
+
+scorers: Registry[Callable[..., Scorer]] = Registry("scorer", package="tripos.scoring", group="tripos.scorers")
+
+
+def scorer(name: str) -> Callable[[type], type]:
+    """Registers a scorer class under `name` (for `rescore`, TOML and plug-ins) and sets its `name`."""
+
+    def decorator(cls: type) -> type:
+        cls.name = name  # type: ignore[attr-defined]
+        scorers.register(name, cls)
+        return cls
+
+    return decorator
