@@ -89,6 +89,8 @@ class Benchmark:
         calibration: made from samples of this benchmark; `tripos check` runs it.
         per_subject: names of `Sample.dimensions` that are reported as groups beside `subject`.
         default_n: how many samples when the source is endless and the user names no number.
+        perfect: the text of a perfect answer to a sample, for the `simulated` engine; None means the reference as it is.
+        system: a system message put before every prompt.
     """
 
     samples: Source
@@ -99,6 +101,7 @@ class Benchmark:
     calibration: Callable[[], Iterable[Case]]
     per_subject: tuple[str, ...] = ()
     default_n: int | None = None
+    perfect: Callable[[Sample], str] | None = None
     system: str | None = None
 
 

@@ -34,11 +34,7 @@ class Outcome(StrEnum):
 _OURS = frozenset({Outcome.JUDGE_FAILED, Outcome.INFRASTRUCTURE_FAILED, Outcome.SAMPLE_INVALID})
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """Base of the frozen records."""
-
-
-class ToolCall(Record):
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     """A tool call the model asked for; `arguments` is the JSON text as the model wrote it."""
 
     id: str
@@ -46,7 +42,7 @@ class ToolCall(Record):
     arguments: str
 
 
-class Message(Record, omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One message of a conversation. `content` is text or a list of OpenAI-style parts (`text`, `image_url`)."""
 
     role: str
@@ -55,14 +51,14 @@ class Message(Record, omit_defaults=True):
     tool_call_id: str | None = None
 
 
-class Attachment(Record):
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     """A file that belongs to a sample. `path` is local; it is copied into the workspace of an agent."""
 
     name: str
     path: str
 
 
-class Sample(Record):
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One question, before any prompt is rendered.
 
     Attributes:
@@ -96,7 +92,7 @@ class Sample(Record):
         return "\n\n".join(text_of(m.content) for m in self.input)
 
 
-class GenerationParams(Record, omit_defaults=True):
+class GenerationParams(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is asked of the model beside the messages. Part of the identity of a trial."""
 
     temperature: float = 0.0
@@ -107,7 +103,7 @@ class GenerationParams(Record, omit_defaults=True):
     extra: dict[str, JSON] = {}  # passed through to the server as they are
 
 
-class Usage(Record):
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Token counts as the server reported them; None where it did not."""
 
     prompt_tokens: int | None = None
@@ -116,7 +112,7 @@ class Usage(Record):
     cached_tokens: int | None = None
 
 
-class Completion(Record):
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine (or an agent, summed over its turns) answered.
 
     Attributes:
@@ -149,7 +145,7 @@ class Completion(Record):
     simulated: bool = False
 
 
-class Extraction(Record):
+class Extraction(msgspec.Struct, frozen=True, kw_only=True):
     """What a transform read out of the raw output.
 
     Attributes:
@@ -168,8 +164,12 @@ class Extraction(Record):
         return self.answer is not None
 
 
-class JudgeAudit(Record):
-    """Everything about one judge call: prompt, reply, what was read from it, what it cost."""
+class JudgeAudit(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one judge call: prompt, reply, what was read from it, what it cost.
+
+    `label` tells the calls of one verdict apart (the two orders of a comparison, the items of a checklist);
+    `finish_reason` is the server's word, so that a reply cut at max_tokens is never read as a verdict.
+    """
 
     prompt: str
     reply: str | None
@@ -179,9 +179,11 @@ class JudgeAudit(Record):
     cost_usd: float | None = None
     latency_seconds: float | None = None
     error: str | None = None
+    label: str | None = None
+    finish_reason: str | None = None
 
 
-class Verdict(Record):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a scorer says of one candidate.
 
     Attributes:

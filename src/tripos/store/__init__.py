@@ -1,1 +1,1 @@
-""""""
+"""The record: append-only events, tables derived from them, one writer."""

@@ -1,0 +1,162 @@
+"""The bracket of the flow for one trial: sample, candidate, transform, score, events.
+
+Each finished stage is an event and is never paid for twice: a trial whose candidate is stored starts at grading, one
+that is graded is not started at all.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tripos.core.errors import EngineError, JudgeError, StoreError
+from tripos.core.records import Completion, Extraction, JudgeAudit, Message, Outcome, Sample, Verdict
+from tripos.runs.lines import Header, line
+from tripos.runs.plan import Plan
+from tripos.scoring.answers import visible
+from tripos.scoring.scorer import Answer
+from tripos.store.events import Event, Failed, Scored, TrialPlanned, answered
+from tripos.store.writer import Writer
+
+_encode = msgspec.json.Encoder().encode
+_UNSCORED = Verdict(value=None, is_correct=None, outcome=Outcome.JUDGE_FAILED)
+
+
+@dataclass(slots=True)
+class Job:
+    """One trial and attempt to be brought to its end. `completion` is set when it is stored already."""
+
+    sample: Sample
+    planned: TrialPlanned
+    messages: tuple[Message, ...]
+    new_to_run: bool
+    completion: Completion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a job ended, for the tally: durable when reported."""
+
+    outcome: Outcome
+    is_correct: bool | None
+    error_kind: str | None = None
+    error: str | None = None
+    record_id: str = ""
+
+
+Durable = Callable[[Ended, bytes], None]
+
+
+class Pipeline:
+    """Brings jobs of one plan to their end. `durable` is called, in the writer's thread, once a job's events are safe."""
+
+    def __init__(self, plan: Plan, writer: Writer, header: Header, durable: Durable) -> None:
+        self.plan, self.writer, self.header, self.durable = plan, writer, header, durable
+        self._perfect = plan.benchmark.perfect
+        self._simulated = plan.endpoint.engine.simulated
+
+    async def answer(self, job: Job) -> Completion | None:
+        """Asks the model. None when it failed for good; the failure is recorded.
+
+        Raises:
+            BudgetExhausted: nothing was asked.
+        """
+        began = time.time()
+        try:
+            return await self.plan.endpoint.generate(job.messages, self.plan.spec.params, context=self._context(job))
+        except EngineError as error:
+            notes = " ".join(getattr(error, "__notes__", ()))
+            said = f"{error} ({notes})" if notes else str(error)
+            failed = Failed(candidate_id=job.planned.candidate_id, error_kind=error.kind, error=said, started_at=began)
+            outcome = Outcome.SAMPLE_INVALID if error.kind == "context_length" else Outcome.INFRASTRUCTURE_FAILED
+            text = line(self.header, job.planned, None, None, failed=failed, telemetry={})
+            ended = Ended(outcome, None, error.kind, said, job.planned.record_id)
+            self._write([*self._trial(job), failed], lambda: self.durable(ended, text))
+            return None
+
+    def grade(self, job: Job, completion: Completion) -> Awaitable[None] | None:
+        """Transforms and scores. Returns None when done, or an awaitable when the scorer has to wait for something."""
+        events: list[Event] = self._trial(job)
+        if job.completion is None:
+            events.append(answered(job.planned.candidate_id, completion, self.writer.stow, {}))
+        began = time.time()
+        text = visible(completion.text)
+        try:
+            extraction = self.plan.benchmark.transform(job.sample, text)
+            scored = self.plan.benchmark.scorer.score(job.sample, Answer(text, completion, extraction), self.plan.instruments)
+        except StoreError:
+            raise
+        except Exception as error:
+            self._finish(job, completion, Extraction(how="failed"), _UNSCORED, began, events, error)
+            return None
+        if inspect.isawaitable(scored):
+            if events:
+                self._write(events, None)
+            return self._later(job, completion, extraction, scored, began)
+        self._finish(job, completion, extraction, scored, began, events)
+        return None
+
+    async def _later(self, job: Job, completion: Completion, extraction: Extraction, scored: Awaitable[Verdict], began: float) -> None:
+        try:
+            verdict = await scored
+        except Exception as error:  # ours or the judge's, never the candidate's: unscored, kept, retried on resume
+            audits = error.audits if isinstance(error, JudgeError) else ()
+            self._finish(job, completion, extraction, msgspec.structs.replace(_UNSCORED, audits=audits), began, [], error)
+            return
+        self._finish(job, completion, extraction, verdict, began, [])
+
+    def _finish(
+        self,
+        job: Job,
+        completion: Completion,
+        extraction: Extraction,
+        verdict: Verdict,
+        began: float,
+        events: list[Event],
+        error: Exception | None = None,
+    ) -> None:
+        audits: tuple[JudgeAudit, ...] = verdict.audits
+        scored = Scored(
+            candidate_id=job.planned.candidate_id,
+            overlay=self.plan.overlay,
+            reference_hash=job.planned.reference_hash,
+            extraction=extraction,
+            verdict=msgspec.structs.replace(verdict, audits=()) if audits else verdict,
+            audits=self.writer.stow(_encode(audits).decode()) if audits else None,
+            error=f"{type(error).__name__}: {error}" if error is not None else None,
+            started_at=began,
+            judge_cost_usd=judge_cost(audits),
+        )
+        text = line(self.header, job.planned, completion, scored, judge_reply=audits[-1].reply if audits else None, telemetry={})
+        ended = Ended(verdict.outcome, verdict.is_correct, "judge" if error else None, scored.error, job.planned.record_id)
+        self._write([*events, scored], lambda: self.durable(ended, text))
+
+    def _trial(self, job: Job) -> list[Event]:
+        if not job.new_to_run:
+            return []
+        job.new_to_run = False
+        prompt = job.planned.prompt
+        assert isinstance(prompt, str)
+        return [msgspec.structs.replace(job.planned, prompt=self.writer.stow(prompt))]
+
+    def _write(self, events: list[Event], then: Callable[[], None] | None) -> None:
+        self.writer.write(self.plan.run_id, events, then)
+
+    def _context(self, job: Job) -> dict[str, Any] | None:
+        if not self._simulated and self.plan.engine != "replay":
+            return None
+        context: dict[str, Any] = {"record_id": job.planned.record_id, "attempt": job.planned.attempt}
+        if self._simulated:
+            context["perfect"] = self._perfect(job.sample) if self._perfect else str(job.sample.reference)
+        return context
+
+
+def judge_cost(audits: tuple[JudgeAudit, ...]) -> float | None:
+    """What the judge calls cost; None when any price is unknown or nothing was asked."""
+    costs = [a.cost_usd for a in audits]
+    return None if not costs or any(c is None for c in costs) else sum(c for c in costs if c is not None)

@@ -1,0 +1,187 @@
+"""From a specification to a plan: everything is built, checked and named before the first token is paid."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tripos.benchmarks.benchmark import Benchmark, Entry, Options, Prompt, benchmarks
+from tripos.core.errors import ConfigError, unknown
+from tripos.core.identity import canonical, digest, settings_of
+from tripos.core.records import GenerationParams, Message, Sample
+from tripos.engines.endpoint import Endpoint
+from tripos.runs.endpoints import Endpoints, engine_of
+from tripos.runs.selection import Selection, select
+from tripos.runs.spec import RunSpec
+from tripos.scoring.judge import Judge
+from tripos.scoring.scorer import Instruments
+from tripos.store.events import TrialPlanned
+from tripos.store.reading import Reader
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run that can start.
+
+    Attributes:
+        run_key: identity of the configuration, less how many samples and attempts: more of them is the same run.
+        nonce: "" or what `--fresh` drew; part of every trial's identity, so that fresh means asked again.
+        overlay: identity of transform, scorer and judge, 12 hex.
+    """
+
+    spec: RunSpec
+    entry: Entry
+    benchmark: Benchmark
+    selection: Selection
+    variants: Mapping[str, Prompt]
+    run_id: str
+    run_key: str
+    nonce: str
+    overlay: str
+    engine: str
+    endpoint: Endpoint
+    instruments: Instruments
+    trial_base: bytes
+
+    @property
+    def planned(self) -> int:
+        """Candidates wanted: samples x prompt variants x attempts."""
+        return self.selection.total * len(self.variants) * self.spec.attempts
+
+    def messages(self, sample: Sample, variant: str) -> tuple[Message, ...]:
+        """The rendered prompt."""
+        rendered = self.variants[variant](sample)
+        messages = (Message(role="user", content=rendered),) if isinstance(rendered, str) else tuple(rendered)
+        return (Message(role="system", content=self.benchmark.system), *messages) if self.benchmark.system else messages
+
+    def trial(self, sample: Sample, variant: str, attempt: int, messages: Sequence[Message]) -> TrialPlanned:
+        """The trial of a sample, named by what it depends on. `prompt` is not stowed yet."""
+        prompt = _encode(messages)
+        trial_hash = hashlib.sha256(self.trial_base + sample.record_id.encode() + b"\0" + prompt).hexdigest()
+        return TrialPlanned(
+            record_id=sample.record_id,
+            prompt_variant_id=variant,
+            attempt=attempt,
+            candidate_id=hashlib.sha256(f"{trial_hash}/{attempt}".encode()).hexdigest(),
+            trial_hash=trial_hash,
+            subject=sample.subject,
+            slice_id=sample.slice_id,
+            cluster=sample.cluster,
+            dimensions=sample.dimensions,
+            reference=sample.reference,
+            reference_hash=hashlib.sha256(_encode(sample.reference)).hexdigest()[:16],
+            prompt=prompt.decode(),
+        )
+
+
+def compose(spec: RunSpec) -> tuple[Entry, Benchmark]:
+    """The benchmark of a run, composed; no row is read.
+
+    Raises:
+        ConfigError: unknown benchmark or prompt variant.
+    """
+    entry = benchmarks.get(spec.benchmark)
+    options = Options(
+        split=spec.split, subset=spec.subset, data=spec.data, seed=spec.seed, shots=spec.shots, judge=spec.choice_judge
+    )
+    return entry, entry.build(options)
+
+
+async def prepare(spec: RunSpec, endpoints: Endpoints, reader: Reader) -> Plan:
+    """Builds a plan and checks everything it needs.
+
+    Raises:
+        TriposError: something is missing; says what to do.
+    """
+    entry, benchmark = compose(spec)
+    if spec.backend not in ("direct", "jarvis-direct"):
+        raise ConfigError(f"backend {spec.backend!r} is not in this version of Tripos; use --backend direct")
+    variants = _variants(spec, benchmark)
+    instruments, judge_identity = await _instruments(spec, benchmark, endpoints)
+    selection = select(benchmark, spec)
+    endpoint = await endpoints.candidate(spec)
+    engine, _ = await engine_of(spec.model)
+    overlay = digest([settings_of(benchmark.transform), settings_of(benchmark.scorer), judge_identity])[:12]
+    identity = {"model": spec.model.name, "engine": engine, "options": _named_options(spec), "params": spec.params, "backend": "direct"}
+    choice = {"benchmark": spec.benchmark, "split": spec.split, "subset": spec.subset, "shots": spec.shots, "partition": spec.partition}
+    seed = spec.seed if benchmark.samples.endless else None
+    run_key = digest({**identity, **choice, "variants": sorted(variants), "overlay": overlay, "seed": seed})
+    run_id, nonce = _epoch(run_key, spec, reader)
+    return Plan(
+        spec=spec,
+        entry=entry,
+        benchmark=benchmark,
+        selection=selection,
+        variants=variants,
+        run_id=run_id,
+        run_key=run_key,
+        nonce=nonce,
+        overlay=overlay,
+        engine=engine,
+        endpoint=endpoint,
+        instruments=instruments,
+        trial_base=hashlib.sha256(canonical({**identity, "nonce": nonce})).digest(),
+    )
+
+
+def _epoch(run_key: str, spec: RunSpec, reader: Reader) -> tuple[str, str]:
+    """(run id, nonce): the newest run of this configuration goes on, unless a fresh one is asked for.
+
+    The nonce is the part of the run id after the dash, so nothing else needs to be remembered.
+    """
+    if spec.fresh:
+        import secrets
+
+        nonce = secrets.token_hex(3)
+        return f"{run_key[:12]}-{nonce}", nonce
+    newest = reader.newest_run(run_key)
+    if newest is None:
+        return run_key[:12], ""
+    return newest, newest.partition("-")[2]
+
+
+def _named_options(spec: RunSpec) -> dict[str, Any]:
+    return {name: value for name, value in spec.model.options.items() if isinstance(value, (str, int, float, bool))}
+
+
+def _variants(spec: RunSpec, benchmark: Benchmark) -> dict[str, Prompt]:
+    known = {"default": benchmark.prompt, **benchmark.variants}
+    chosen = spec.prompt_variants or ("default",)
+    for name in chosen:
+        if name not in known:
+            raise ConfigError(f"{spec.benchmark}: {unknown('prompt variant', name, known)}")
+    return {name: known[name] for name in chosen}
+
+
+async def _instruments(spec: RunSpec, benchmark: Benchmark, endpoints: Endpoints) -> tuple[Instruments, Any]:
+    needs = benchmark.scorer.needs
+    judge, sandbox = None, None
+    if "judge" in needs or "judge?" in needs:
+        judge = await _judge(spec, endpoints, optional="judge" not in needs)
+    if "sandbox" in needs:
+        from tripos.sandbox.choose import choose
+
+        sandbox = choose()
+    if "math-verify" in needs:
+        from tripos.scoring.math import check_available
+
+        check_available()
+    return Instruments(judge=judge, sandbox=sandbox), judge.identity() if judge is not None else None
+
+
+async def _judge(spec: RunSpec, endpoints: Endpoints, *, optional: bool) -> Judge | None:
+    try:
+        endpoint = await endpoints.judge(spec)
+    except Exception as error:
+        if not optional:
+            raise
+        endpoints.warnings.append(f"{spec.benchmark}: no judge for unclear answers, they count as wrong_format ({error})")
+        return None
+    params = GenerationParams(temperature=spec.judge.temperature, max_tokens=spec.judge.max_tokens)
+    return Judge(ask=endpoint.generate, model=spec.judge.model.name, params=params)

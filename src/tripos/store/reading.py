@@ -1,0 +1,150 @@
+"""Questions to the store. Reads never write, so they work on a read-only file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import zstandard
+
+from tripos.core.errors import StoreError
+from tripos.core.records import Completion
+from tripos.store.database import Database, Row
+from tripos.store.events import Answered, Blob, Event, Failed, Scored, Text, TrialPlanned, completion_of, decode
+
+
+class TrialRecord(NamedTuple):
+    """Everything known of one trial and attempt under one overlay."""
+
+    planned: TrialPlanned
+    answered: Answered | None
+    failed: Failed | None
+    scored: Scored | None
+
+
+class RunRow(NamedTuple):
+    """A row of the `run` table."""
+
+    run_id: str
+    run_key: str
+    suite: str
+    benchmark: str
+    category: str
+    model: str
+    engine: str
+    backend: str
+    overlay: str
+    planned: int | None
+    status: str
+    simulated: int
+    started_at: float
+    ended_at: float | None
+    config: str
+    dataset: str
+    provenance: str
+
+
+class Reader:
+    """Reads over one connection."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._decompressor = zstandard.ZstdDecompressor()
+
+    def fetch(self, text: Text) -> str:
+        """A text that may have been stowed as a blob."""
+        if not isinstance(text, Blob):
+            return text
+        rows = self.database.execute("SELECT data FROM blob WHERE digest = ?", (text.blob,))
+        if not rows:
+            raise StoreError(f"blob {text.blob[:12]} is missing from {self.database.url}")
+        return self._decompressor.decompress(bytes(rows[0][0])).decode("utf-8", "surrogatepass")
+
+    def is_empty(self) -> bool:
+        """Whether nothing was ever answered here."""
+        return not self.database.execute("SELECT 1 FROM candidate LIMIT 1")
+
+    def newest_run(self, run_key: str) -> str | None:
+        """The run that the same configuration made last."""
+        rows = self.database.execute("SELECT run_id FROM run WHERE run_key = ? ORDER BY started_at DESC LIMIT 1", (run_key,))
+        return rows[0][0] if rows else None
+
+    def runs(self) -> list[RunRow]:
+        """All runs, newest first."""
+        return [RunRow(*row) for row in self.database.execute("SELECT * FROM run ORDER BY started_at DESC")]
+
+    def run(self, run_id: str) -> RunRow:
+        """A run by its id or a unique beginning of it.
+
+        Raises:
+            StoreError: none or several begin so.
+        """
+        rows = [r for r in self.runs() if r.run_id.startswith(run_id)]
+        if len(rows) != 1:
+            known = ", ".join(r.run_id for r in self.runs()[:10]) or "(none)"
+            raise StoreError(f"run {run_id!r}: {'no run begins so' if not rows else 'several runs begin so'} in {self.database.url}; runs: {known}")
+        return rows[0]
+
+    def statuses(self, candidate_ids: Sequence[str]) -> dict[str, tuple[str, str, int]]:
+        """{candidate_id: (status, stream_id, seq)} of those known; `status` is "answered" or "failed"."""
+        rows = self._among("SELECT candidate_id, status, stream_id, seq FROM candidate WHERE candidate_id IN ", candidate_ids)
+        return {r[0]: (r[1], r[2], r[3]) for r in rows}
+
+    def verdicts(self, candidate_ids: Sequence[str], overlay: str) -> dict[str, tuple[str, str, int | None]]:
+        """{candidate_id: (outcome, reference_hash, is_correct)} of those scored under an overlay."""
+        sql = "SELECT candidate_id, outcome, reference_hash, is_correct FROM verdict WHERE overlay = ? AND candidate_id IN "
+        return {r[0]: (r[1], r[2], r[3]) for r in self._among(sql, candidate_ids, overlay)}
+
+    def in_run(self, run_id: str, record_ids: Sequence[str]) -> set[tuple[str, str, int]]:
+        """(record_id, prompt_variant_id, attempt) of the trials that a run already has."""
+        sql = "SELECT record_id, prompt_variant_id, attempt FROM trial WHERE run_id = ? AND record_id IN "
+        return {(r[0], r[1], r[2]) for r in self._among(sql, record_ids, run_id)}
+
+    def completion(self, stream_id: str, seq: int) -> Completion:
+        """The stored completion at a place of the record."""
+        event = self.event(stream_id, seq)
+        if not isinstance(event, Answered):
+            raise StoreError(f"event {stream_id}:{seq} is no answer")
+        return completion_of(event, self.fetch)
+
+    def event(self, stream_id: str, seq: int) -> Event:
+        """One event by its place."""
+        rows = self.database.execute("SELECT body FROM event WHERE stream_id = ? AND seq = ?", (stream_id, seq))
+        if not rows:
+            raise StoreError(f"event {stream_id}:{seq} is missing from {self.database.url}")
+        return decode(bytes(rows[0][0]))
+
+    def trials(self, run_id: str, overlay: str) -> Iterator[TrialRecord]:
+        """All trials of a run with their newest candidate and its verdict under an overlay, in the order of record ids."""
+        sql = """SELECT p.body, c.body, s.body FROM trial t
+            JOIN event p ON p.stream_id = t.stream_id AND p.seq = t.seq
+            LEFT JOIN candidate k ON k.candidate_id = t.candidate_id
+            LEFT JOIN event c ON c.stream_id = k.stream_id AND c.seq = k.seq
+            LEFT JOIN verdict v ON v.candidate_id = t.candidate_id AND v.overlay = ?
+            LEFT JOIN event s ON s.stream_id = v.stream_id AND s.seq = v.seq
+            WHERE t.run_id = ? ORDER BY t.record_id, t.prompt_variant_id, t.attempt"""
+        for planned_body, candidate_body, scored_body in self.database.stream(sql, (overlay, run_id)):
+            planned = decode(bytes(planned_body))
+            candidate = decode(bytes(candidate_body)) if candidate_body is not None else None
+            scored = decode(bytes(scored_body)) if scored_body is not None else None
+            assert isinstance(planned, TrialPlanned) and (scored is None or isinstance(scored, Scored))
+            yield TrialRecord(
+                planned,
+                candidate if isinstance(candidate, Answered) else None,
+                candidate if isinstance(candidate, Failed) else None,
+                scored,
+            )
+
+    def lookup(self, run_id: str, record_id: str, attempt: int, variant: str = "default") -> Completion | None:
+        """The answer that a run has for a sample, for `replay`."""
+        rows = self.database.execute(
+            """SELECT k.stream_id, k.seq FROM trial t JOIN candidate k ON k.candidate_id = t.candidate_id AND k.status = 'answered'
+            WHERE t.run_id = ? AND t.record_id = ? AND t.prompt_variant_id = ? AND t.attempt = ?""",
+            (run_id, record_id, variant, attempt),
+        )
+        return self.completion(*rows[0]) if rows else None
+
+    def _among(self, sql: str, names: Sequence[str], *before: Any) -> list[Row]:
+        if not names:
+            return []
+        return self.database.execute(f"{sql}({','.join('?' * len(names))})", (*before, *names))
