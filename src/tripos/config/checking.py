@@ -12,6 +12,7 @@ from msgspec import inspect
 from tripos.core.errors import nearest
 
 _LONGEST = 60
+_SECRET_WORDS = frozenset({"api_key", "apikey", "api-key", "authorization", "password", "secret"})
 _INT64 = range(-(2**63), 2**63)
 _WORDS: dict[type[inspect.Type], tuple[str, str]] = {  # short for tables, long for sentences
     inspect.StrType: ("str", "a string"),
@@ -20,6 +21,7 @@ _WORDS: dict[type[inspect.Type], tuple[str, str]] = {  # short for tables, long 
     inspect.BoolType: ("bool", "true or false"),
     inspect.DictType: ("table", "a table"),
     inspect.ListType: ("list[str]", "a list of strings"),
+    inspect.VarTupleType: ("list[str]", "a list of strings"),
 }
 
 
@@ -32,7 +34,7 @@ def fit(value: object, wanted: Any, *, secret: bool = False) -> Any:
     Raises:
         ValueError: the value does not fit; the message completes the sentence "`key` ...".
     """
-    why = _unsuitable(value)
+    why = _unsuitable(value) or _betrayal(value)
     if why:
         raise ValueError(why)
     try:
@@ -131,6 +133,16 @@ def _unsuitable(value: object) -> str | None:
     if value is not None and not isinstance(value, str | bool | int | float):
         return f"must not be a date or time, got {show(value)}"
     return None
+
+
+def _betrayal(value: object) -> str | None:
+    """Keys must not stand in engine settings, which are written into every summary."""
+    if not isinstance(value, dict):
+        return None
+    for key in value:
+        if key.lower() in _SECRET_WORDS:
+            return f"must not hold {show_key(key)}: put it into an environment variable and name that in `api_key_env`"
+    return next((why for inner in value.values() if (why := _betrayal(inner))), None)
 
 
 def _printed(value: object) -> str:

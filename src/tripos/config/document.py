@@ -17,6 +17,7 @@ from tripos.core.errors import ConfigError, nearest
 _TABLES = {s.header.strip("[]"): s for s in SECTIONS}
 _PARENT, _CHILD = EXTERNAL.header.strip("[]").split(".")
 _TOP = [*(name for name in _TABLES if "." not in name), _PARENT]
+_MOST = 20  # problems reported at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +41,8 @@ def read_document(path: Path) -> Document:
     """
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
         return parse_document(content, str(path))
     except RecursionError as error:
@@ -62,7 +63,8 @@ def parse_document(content: bytes, file: str) -> Document:
     models = _entries(MODELS, raw, problems)
     benchmarks = _entries(BENCHMARKS, raw, problems)
     if problems:
-        raise ConfigError("\n".join(f"{file}: {problem}" for problem in problems))
+        more = [f"{file}: and {len(problems) - _MOST} further problems"] if len(problems) > _MOST else []
+        raise ConfigError("\n".join([f"{file}: {problem}" for problem in problems[:_MOST]] + more))
     return Document(tables=tables, models=models, benchmarks=benchmarks)
 
 

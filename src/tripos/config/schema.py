@@ -1,7 +1,8 @@
 """Every section and key of a suite: type, bounds, default and meaning, in one place.
 
 The reader (`document`), the merge (`suite`), the command line's overrides and the generated reference all read these
-structs; a key that is not here does not exist. TOML has no null: a default of None means *not set*.
+structs; a key that is not here does not exist. TOML has no null: a default of None means *not set*, and for such a key
+an empty string means the same.
 """
 
 from __future__ import annotations
@@ -41,12 +42,14 @@ class DefaultsSection(msgspec.Struct, frozen=True, kw_only=True):
 
 class JudgeSection(msgspec.Struct, frozen=True, kw_only=True):
     model: Annotated[Name, about("Model id of the judge.")] = DEFAULT_JUDGE
-    engine: Annotated[Name | None, about("Engine of the judge; not set means `cloud`, or the server at `base_url` where that is set.")] = None
-    provider: Annotated[Name | None, about('Provider override for the cloud engine, e.g. `"openai"`.')] = None
+    engine: Annotated[str | None, about("Engine of the judge; not set means `cloud`, or the server at `base_url` where that is set.")] = (
+        None
+    )
+    provider: Annotated[str | None, about('Provider override for the cloud engine, e.g. `"openai"`.')] = None
     temperature: Annotated[Amount, about("Sampling temperature of the judge.")] = 0.0
     max_tokens: Annotated[Count, about("Maximum output tokens of the judge.")] = 1024
-    base_url: Annotated[Name | None, about("OpenAI-compatible server of the judge.")] = None
-    api_key_env: Annotated[Name | None, about("Environment variable that holds the judge's key.")] = None
+    base_url: Annotated[str | None, about("OpenAI-compatible server of the judge.")] = None
+    api_key_env: Annotated[str | None, about("Environment variable that holds the judge's key.")] = None
     options: Annotated[dict[str, Any], about("Settings of the judge's engine.")] = {}
 
 
@@ -77,8 +80,8 @@ class RunSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExternalSection(msgspec.Struct, frozen=True, kw_only=True):
-    base_url: Annotated[Name | None, about("OpenAI-compatible endpoint; `JARVIS_BACKEND_BASE_URL` overrides it.")] = None
-    api_key: Annotated[Name | None, about("Key of that endpoint; `JARVIS_BACKEND_API_KEY` overrides it. Never written out.")] = None
+    base_url: Annotated[str | None, about("OpenAI-compatible endpoint; `JARVIS_BACKEND_BASE_URL` overrides it.")] = None
+    api_key: Annotated[str | None, about("Key of that endpoint; `JARVIS_BACKEND_API_KEY` overrides it. Never written out.")] = None
 
 
 class StoreSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,19 +90,21 @@ class StoreSection(msgspec.Struct, frozen=True, kw_only=True):
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[Name, about("Model id as its server knows it.")]
-    engine: Annotated[Name | None, about('Engine (`"ollama"`, `"vllm"`, `"cloud"`, …); not set means found by looking.')] = None
-    provider: Annotated[Name | None, about('Provider override; without `engine` it implies `"cloud"`.')] = None
+    engine: Annotated[str | None, about('Engine (`"ollama"`, `"vllm"`, `"cloud"`, …); not set means found by looking.')] = None
+    provider: Annotated[str | None, about('Provider override; without `engine` it implies `"cloud"`.')] = None
     temperature: Annotated[Amount | None, about("Overrides `[defaults]` for this model.")] = None
     max_tokens: Annotated[Count | None, about("Overrides `[defaults]` for this model.")] = None
     param_count_b: Annotated[Amount, about("Parameters in billions, for MFU and MBU; 0 means unknown.")] = 0.0
     active_params_b: Annotated[
-        Positive | None, about("Active parameters a token in billions (mixture of experts); not set means all of them.")
+        Amount | None, about("Active parameters a token in billions (mixture of experts); not set means all of them.")
     ] = None
     gpu_peak_tflops: Annotated[Amount, about("Peak FP16 TFLOPS of one GPU (312.0 for an A100 SXM); 0 means unknown.")] = 0.0
-    gpu_peak_bandwidth_gb_s: Annotated[Amount, about("Peak memory bandwidth of one GPU in GB/s (2039.0 for an A100 SXM); 0 means unknown.")] = 0.0
+    gpu_peak_bandwidth_gb_s: Annotated[
+        Amount, about("Peak memory bandwidth of one GPU in GB/s (2039.0 for an A100 SXM); 0 means unknown.")
+    ] = 0.0
     num_gpus: Annotated[Whole, about("GPUs that serve the model; 0 for a model in the cloud.")] = 1
-    base_url: Annotated[Name | None, about("OpenAI-compatible server of this model.")] = None
-    api_key_env: Annotated[Name | None, about("Environment variable that holds the model's key.")] = None
+    base_url: Annotated[str | None, about("OpenAI-compatible server of this model.")] = None
+    api_key_env: Annotated[str | None, about("Environment variable that holds the model's key.")] = None
     options: Annotated[dict[str, Any], about("Settings of the engine, e.g. `{skill = 0.8}` for `simulated`.")] = {}
 
 
@@ -109,19 +114,19 @@ class BenchmarkEntry(msgspec.Struct, frozen=True, kw_only=True):
         "jarvis-direct"
     )
     max_samples: Annotated[Count | None, about("Limit of samples; not set means the whole data set.")] = None
-    split: Annotated[Name | None, about("Overrides the data set's split.")] = None
-    subset: Annotated[Name | None, about("Subset or variant (benchmark-specific).")] = None
+    split: Annotated[str | None, about("Overrides the data set's split.")] = None
+    subset: Annotated[str | None, about("Subset or variant (benchmark-specific).")] = None
     record_ids: Annotated[list[Name] | None, about("Only these record ids; not set or empty means all.")] = None
-    agent: Annotated[Name | None, about('Agent of the agent backend, e.g. `"orchestrator"`.')] = None
+    agent: Annotated[str | None, about('Agent of the agent backend, e.g. `"orchestrator"`.')] = None
     tools: Annotated[list[Name], about("Tools of the agent backend.")] = []
-    judge_model: Annotated[Name | None, about("Overrides `[judge].model` for this benchmark.")] = None
+    judge_model: Annotated[str | None, about("Overrides `[judge].model` for this benchmark.")] = None
     temperature: Annotated[Amount | None, about("Overrides the model's and `[defaults]`.")] = None
     max_tokens: Annotated[Count | None, about("Overrides the model's and `[defaults]`.")] = None
     global_agent_timeout_sec: Annotated[Positive | None, about("Overrides `[run]` for this benchmark.")] = None
     global_timeout_multiplier: Annotated[Positive | None, about("Overrides `[run]` for this benchmark.")] = None
     attempts: Annotated[Count | None, about("Overrides `[run]` for this benchmark.")] = None
     prompt_variants: Annotated[list[Name], about("Ways of asking, by id; empty means the benchmark's own.")] = []
-    data: Annotated[Name | None, about("Local file or directory to read instead of the hub.")] = None
+    data: Annotated[str | None, about("Local file or directory to read instead of the hub.")] = None
     shots: Annotated[Whole, about("Few-shot examples, where the benchmark offers them.")] = 0
     partition: Annotated[Literal["all", "train", "test"], about("Part of a seeded 20/80 division of the samples.")] = "all"
     choice_judge: Annotated[

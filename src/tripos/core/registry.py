@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -62,6 +63,29 @@ class Registry(Generic[T]):
         if name not in self._things:
             raise ConfigError(unknown(self.kind, name, self._things))
         return self._things[name]
+
+    def import_file(self, path: Path) -> str:
+        """Imports a user's own Python file and returns the name it registered (the last, if several).
+
+        Raises:
+            ConfigError: the file is not there, cannot be imported, or registers nothing.
+        """
+        import importlib.util
+
+        before = set(self._things)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise ConfigError(f"{path}: there is no such Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module  # dataclasses look their module up
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise ConfigError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
+        new = [name for name in self._things if name not in before]
+        if not new:
+            raise ConfigError(f"{path} registers no {self.kind}")
+        return new[-1]
 
     def names(self) -> list[str]:
         """All names, built-in and plugged in, sorted."""

@@ -1,1 +1,1 @@
-""""""
+"""What people read: tables of runs and comparisons."""

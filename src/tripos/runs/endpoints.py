@@ -63,7 +63,16 @@ class Endpoints:
     async def _get(self, model: ModelSpec, spec: RunSpec, *, stream: bool | None = None) -> Endpoint:
         key, base_url = await engine_of(model)
         streamed = spec.stream if stream is None else stream
-        name = (key, base_url, model.name, streamed, str(sorted(model.options.items())), model.api_key_env, id(model.api_key))
+        name = (
+            key,
+            base_url,
+            model.name,
+            streamed,
+            str(sorted(model.options.items())),
+            spec.benchmark if key == "replay" else "",
+            model.api_key_env,
+            id(model.api_key),
+        )
         if name not in self._endpoints:
             settings = EngineSettings(
                 model=model.name,
@@ -72,7 +81,7 @@ class Endpoints:
                 timeout_seconds=spec.request_timeout_seconds,
                 stall_seconds=spec.stall_seconds,
                 stream=streamed,
-                options={"engine": key, **model.options},
+                options=_options(key, model, spec),
             )
             engine = engines.get(key)(settings)
             limit = None if spec.max_workers == "auto" else int(spec.max_workers)
@@ -100,6 +109,16 @@ async def engine_of(model: ModelSpec) -> tuple[str, str | None]:
     assert engine is not None
     engines.get(engine)
     return engine, model.base_url
+
+
+def _options(key: str, model: ModelSpec, spec: RunSpec) -> dict[str, Any]:
+    options = {"engine": key, **model.options}
+    if key == "replay" and "recording" in options:
+        from tripos.runs.recording import lookup_of
+
+        options["source"] = options.pop("recording")
+        options["lookup"] = lookup_of(str(options["source"]), spec)
+    return options
 
 
 def _key(model: ModelSpec) -> str | None:

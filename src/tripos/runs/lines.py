@@ -37,10 +37,8 @@ def line(
 ) -> bytes:
     """A JSON line with its newline. Without a completion it is a failure line; without a score the sample is unscored."""
     verdict = scored.verdict if scored is not None else None
-    if verdict is not None:
-        outcome = verdict.outcome
-    else:
-        outcome = Outcome.INFRASTRUCTURE_FAILED if completion is None else Outcome.JUDGE_FAILED
+    ours = Outcome.INFRASTRUCTURE_FAILED if completion is None else Outcome.JUDGE_FAILED
+    outcome = verdict.outcome if verdict is not None else ours
     error = scored.error if scored is not None else failed.error if failed is not None else None
     kind = "judge" if scored is not None and scored.error else failed.error_kind if failed is not None else None
     record: dict[str, Any] = {

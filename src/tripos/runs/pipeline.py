@@ -73,9 +73,8 @@ class Pipeline:
             notes = " ".join(getattr(error, "__notes__", ()))
             said = f"{error} ({notes})" if notes else str(error)
             failed = Failed(candidate_id=job.planned.candidate_id, error_kind=error.kind, error=said, started_at=began)
-            outcome = Outcome.SAMPLE_INVALID if error.kind == "context_length" else Outcome.INFRASTRUCTURE_FAILED
             text = line(self.header, job.planned, None, None, failed=failed, telemetry={})
-            ended = Ended(outcome, None, error.kind, said, job.planned.record_id)
+            ended = Ended(Outcome.INFRASTRUCTURE_FAILED, None, error.kind, said, job.planned.record_id)
             self._write([*self._trial(job), failed], lambda: self.durable(ended, text))
             return None
 

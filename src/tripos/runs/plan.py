@@ -87,9 +87,7 @@ def compose(spec: RunSpec) -> tuple[Entry, Benchmark]:
         ConfigError: unknown benchmark or prompt variant.
     """
     entry = benchmarks.get(spec.benchmark)
-    options = Options(
-        split=spec.split, subset=spec.subset, data=spec.data, seed=spec.seed, shots=spec.shots, judge=spec.choice_judge
-    )
+    options = Options(split=spec.split, subset=spec.subset, data=spec.data, seed=spec.seed, shots=spec.shots, judge=spec.choice_judge)
     return entry, entry.build(options)
 
 

@@ -56,7 +56,9 @@ def select(benchmark: Benchmark, spec: RunSpec) -> Selection:
     every = (s.record_id for s in source)
     wanted = [i for i in every if in_partition(i, spec.partition)]
     if not wanted:
-        raise DatasetError(f"{spec.benchmark}: no sample is left" + (f" in the partition {spec.partition!r}" if spec.partition != "all" else ""))
+        raise DatasetError(
+            f"{spec.benchmark}: no sample is left" + (f" in the partition {spec.partition!r}" if spec.partition != "all" else "")
+        )
     if spec.record_ids:
         missing = [i for i in spec.record_ids if i not in set(wanted)]
         if missing:

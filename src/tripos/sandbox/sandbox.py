@@ -27,7 +27,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What happened. `returncode` is None when the wall clock ended it; `files` are those asked for with `collect`."""
+    """What happened.
+
+    Attributes:
+        returncode: exit status, 128 + n when signal n ended it; None when a limit ended it.
+        timed_out: the wall clock or the CPU limit ended it.
+        files: those of `collect` that exist, are regular files and not larger than `file_bytes`.
+        stopped: the limit that ended it: "wall", "cpu", "output", "memory", "processes", "disk", or "lost" when its
+            supervisor was killed with it; None when it ended by itself.
+    """
 
     returncode: int | None
     stdout: bytes
@@ -36,12 +44,16 @@ class Completed:
     output_truncated: bool
     wall_seconds: float
     files: Mapping[str, bytes] = field(default_factory=dict)
+    stopped: str | None = None
 
 
 class Sandbox(Protocol):
     """One way to run untrusted programs."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As `choose` takes it and `tripos doctor` shows it."""
+        ...
 
     async def run(
         self,

@@ -120,17 +120,17 @@ class ThreeWayGrade:
         verdict = Verdict(value=float(correct), is_correct=correct, metrics=metrics, details={"grade": grade}, audits=tuple(audits))
         return cut_short(verdict, finish_reason)
 
-    def aggregate(self, rows: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
         """SimpleQA's figures over the metrics of all graded answers (arXiv:2411.04368, section 4).
 
         Args:
-            rows: one mapping an answer, with at least `correct` and `attempted`; rows where either is None are left out.
+            rows: outcome and metrics of one answer each; answers without `correct` and `attempted` were not graded and are left out.
 
         Returns:
             `correct` and `attempted` as shares of all answers, `correct_given_attempted` = correct / attempted, and
             `f_score`, the harmonic mean of correct and correct_given_attempted. None where a figure has no denominator.
         """
-        graded = [(c, a) for row in rows if (c := row.get("correct")) is not None and (a := row.get("attempted")) is not None]
+        graded = [(c, a) for _, row in rows if (c := row.get("correct")) is not None and (a := row.get("attempted")) is not None]
         if not graded:
             return {"correct": None, "attempted": None, "correct_given_attempted": None, "f_score": None}
         correct = sum(c for c, _ in graded) / len(graded)

@@ -179,15 +179,16 @@ _TOKEN = re.compile(r"\[\[\s*(A\s*>>\s*B|A\s*>\s*B|A\s*=\s*B|B\s*>\s*A|B\s*>>\s*
 
 
 def read_comparison(reply: str) -> Comparison | None:
-    """The token on the last line that has one; None where that line has two that differ.
+    """The token that ends the last line that has one; None where that line goes on or has two that differ.
 
     Earlier lines do not count: a judge may quote the candidate's text, and a candidate that writes tokens must neither
-    choose the verdict nor make it unreadable.
+    choose the verdict nor make it unreadable. A line that goes on after its token is no verdict but talk about one.
     """
     for line in reversed(reply.translate(_ZERO_WIDTH).splitlines()):
-        found = {_TOKENS[re.sub(r"\s", "", token)] for token in _TOKEN.findall(line)}
-        if found:
-            return found.pop() if len(found) == 1 else None
+        tokens = list(_TOKEN.finditer(line))
+        if tokens:
+            found = {_TOKENS["".join(token.group(1).split())] for token in tokens}
+            return found.pop() if len(found) == 1 and not re.search(r"\w", line[tokens[-1].end() :]) else None
     return None
 
 

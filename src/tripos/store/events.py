@@ -207,25 +207,34 @@ def audits_of(event: Scored, fetch: Fetch) -> tuple[JudgeAudit, ...]:
     return () if event.audits is None else tuple(msgspec.json.decode(fetch(event.audits), type=list[JudgeAudit]))
 
 
+def _upsert(table: str, key: str, columns: str, where: str = "") -> str:
+    names = key.split() + columns.split()
+    updates = ", ".join(f"{name} = excluded.{name}" for name in columns.split())
+    marks = ", ".join("?" * len(names))
+    return (
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks}) ON CONFLICT ({', '.join(key.split())}) DO UPDATE SET {updates}{where}"
+    )
+
+
 INSERTS = {
-    "run": """INSERT INTO run VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (run_id) DO UPDATE SET
-        planned = excluded.planned, status = excluded.status, config = excluded.config, dataset = excluded.dataset, provenance = excluded.provenance, ended_at = NULL""",
+    "run": "INSERT INTO run VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (run_id) DO UPDATE SET planned = excluded.planned, "
+    "status = excluded.status, config = excluded.config, dataset = excluded.dataset, provenance = excluded.provenance, ended_at = NULL",
     "run_end": "UPDATE run SET status = ?, ended_at = ? WHERE run_id = ?",
-    "trial": """INSERT INTO trial VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
-        ON CONFLICT (run_id, record_id, prompt_variant_id, attempt) DO UPDATE SET candidate_id = excluded.candidate_id, trial_hash = excluded.trial_hash, subject = excluded.subject, slice_id = excluded.slice_id,
-        cluster = excluded.cluster, dimensions = excluded.dimensions, reference_hash = excluded.reference_hash,
-        stream_id = excluded.stream_id, seq = excluded.seq""",
-    "candidate": """INSERT INTO candidate VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (candidate_id) DO UPDATE SET
-        status = excluded.status, finish_reason = excluded.finish_reason, prompt_tokens = excluded.prompt_tokens,
-        completion_tokens = excluded.completion_tokens, cost_usd = excluded.cost_usd, latency_seconds = excluded.latency_seconds,
-        ttft_seconds = excluded.ttft_seconds, energy_joules = excluded.energy_joules, started_at = excluded.started_at,
-        retries = excluded.retries, error_kind = excluded.error_kind, error = excluded.error, simulated = excluded.simulated,
-        stream_id = excluded.stream_id, seq = excluded.seq WHERE candidate.status <> 'answered' OR excluded.status = 'answered'""",
-    "verdict": """INSERT INTO verdict VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (candidate_id, overlay) DO UPDATE SET
-        outcome = excluded.outcome, answer = excluded.answer, value = excluded.value, is_correct = excluded.is_correct,
-        reference_hash = excluded.reference_hash, judge_cost_usd = excluded.judge_cost_usd, at = excluded.at,
-        stream_id = excluded.stream_id, seq = excluded.seq""",
-    "score": "INSERT INTO score VALUES (?,?,?,?) ON CONFLICT (candidate_id, overlay, metric_id) DO UPDATE SET value = excluded.value",
+    "trial": _upsert(
+        "trial",
+        "run_id record_id prompt_variant_id attempt",
+        "candidate_id trial_hash subject slice_id cluster dimensions reference_hash stream_id seq",
+    ),
+    # a candidate that was answered stays so, whatever fails later
+    "candidate": _upsert(
+        "candidate",
+        "candidate_id",
+        "status finish_reason prompt_tokens completion_tokens cost_usd latency_seconds ttft_seconds energy_joules started_at retries "
+        "error_kind error simulated stream_id seq",
+        " WHERE candidate.status <> 'answered' OR excluded.status = 'answered'",
+    ),
+    "verdict": _upsert("verdict", "candidate_id overlay", "outcome answer value is_correct reference_hash judge_cost_usd at stream_id seq"),
+    "score": _upsert("score", "candidate_id overlay metric_id", "value"),
 }
 """One statement a projection; rows of one batch go through each in this order."""
 

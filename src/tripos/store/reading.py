@@ -82,7 +82,8 @@ class Reader:
         rows = [r for r in self.runs() if r.run_id.startswith(run_id)]
         if len(rows) != 1:
             known = ", ".join(r.run_id for r in self.runs()[:10]) or "(none)"
-            raise StoreError(f"run {run_id!r}: {'no run begins so' if not rows else 'several runs begin so'} in {self.database.url}; runs: {known}")
+            trouble = "several runs begin so" if rows else "no run begins so"
+            raise StoreError(f"run {run_id!r}: {trouble} in {self.database.url}; runs: {known}")
         return rows[0]
 
     def statuses(self, candidate_ids: Sequence[str]) -> dict[str, tuple[str, str, int]]:

@@ -142,7 +142,7 @@ INTS_TO_INTS = (
         ("Rotate the list {k} places to the left: {k} times, the first number moves to the end (an empty list stays empty).",
          "Move the first number to the end of the list, {k} times over; an empty list is left alone."),
         "for _ in range({k} if v else 0):\n    v = v[1:] + v[:1]",
-        lambda v, k: v[k % len(v) :] + v[: k % len(v)] if v else [], pick(k=(1, 2, 3, 4)),
+        lambda v, k: v[k % len(v) :] + v[: k % len(v)] if v else [], pick(k=(2, 3, 4, 5)),
     ),
     Op(
         "ints", "ints",
@@ -296,8 +296,8 @@ INTS_TO_OTHER = (
     ),
     Op(
         "ints", "text",
-        ("Return a string: the numbers written in decimal, joined by {sep!r} (an empty list gives an empty string).",
-         "Write the numbers in decimal one after another with {sep!r} between them and return that string (empty for an empty list)."),
+        ("Make one string of the numbers, written in decimal and joined by {sep!r} (an empty list gives an empty string).",
+         "Write the numbers in decimal one after another with {sep!r} between them and go on with that string (empty for an empty list)."),
         "v = {sep!r}.join(str(n) for n in v)",
         lambda v, sep: sep.join(map(str, v)), pick(sep=("/", ";", "~", " | ")),
     ),

@@ -101,7 +101,7 @@ RECORD_OPS = (
     ),
     Op(
         "records", "table",
-        ("Return a dictionary from each {label!r} that is left to the sum of its {amount!r}.",
+        ("Make a dictionary from each {label!r} that is left to the sum of its {amount!r}.",
          "Group by {label!r} and add up {amount!r} within each group; go on with the dictionary of these sums."),
         "sums = {}\nfor r in v:\n    sums[r[{label!r}]] = sums.get(r[{label!r}], 0) + r[{amount!r}]\nv = sums",
         lambda v, label, amount: {k: sum(r[amount] for r in g) for k, g in _groups(v, label).items()}, needs=("label", "amount"),
@@ -134,8 +134,8 @@ RECORD_OPS = (
     ),
     Op(
         "records", "words",
-        ("Return the list of the {who!r} values, in order, each followed directly by '@' and the record's {label!r}.",
-         "Turn each record into the string made of its {who!r}, an '@' and its {label!r}; the result is the list of these strings."),
+        ("Make the list of the {who!r} values, in order, each followed directly by '@' and the record's {label!r}.",
+         "Turn each record into the string made of its {who!r}, an '@' and its {label!r}; go on with the list of these strings."),
         "v = [r[{who!r}] + '@' + r[{label!r}] for r in v]",
         lambda v, who, label: [f"{r[who]}@{r[label]}" for r in v], needs=("who", "label"),
     ),
@@ -183,7 +183,7 @@ TABLE_OPS = (
     ),
     Op(
         "table", "words",
-        ("Return the list of keys, largest value first; keys with equal values stand in string order.",
+        ("Make the list of keys, largest value first; keys with equal values stand in string order.",
          "Go on with the keys alone, ordered by descending value and, where values are equal, as strings."),
         "v = sorted(v, key=lambda key: (-v[key], key))",
         lambda v: [key for key, _ in sorted(sorted(v.items()), key=lambda e: -e[1])], notes=(CODE_ORDER,),

@@ -123,10 +123,15 @@ def pipeline(rng: Random, family: str, length: int) -> tuple[Program, str]:
     return program, RETURNS[kind]
 
 
+_SOURCES = frozenset(op.source for op in OPS)
+
+
 def _next(rng: Random, kind: str, left: int, so_far: list[Step]) -> Op:
     """An operation on `kind` that has not been used yet and leaves room for the `left - 1` operations after it."""
     used = [step.op for step in so_far]
-    fits = [op for op in OPS if op.source == kind and op not in used and (left == 1 or any(o.source == op.target for o in OPS))]
+    fits = [op for op in OPS if op.source == kind and op not in used]
+    if left > 1:  # what is joined into one string, or has no operations of its own, comes last
+        fits = [op for op in fits if op.target in _SOURCES and (op.target != "text" or kind == "text")]
     if left == 1 and kind in ("tree", "text", "records"):  # end in something small to look at
         fits = [op for op in fits if op.target != kind] or fits
     stay = [op for op in fits if op.target == kind]

@@ -19,6 +19,11 @@ def function_name(rng: Random) -> str:
     return f"{invented(rng)}_{invented(rng)}"
 
 
+def ordinal(n: int) -> str:
+    """1st, 2nd, 3rd, 4th … (of small numbers)."""
+    return f"{n}{({1: 'st', 2: 'nd', 3: 'rd'}).get(n, 'th')}"
+
+
 def phrase(rng: Random, longest: int = 8) -> str:
     """Up to `longest` words of letters and digits, mixed case, single spaces; some words occur twice, some only differ in case."""
     words: list[str] = []

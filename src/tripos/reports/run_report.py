@@ -1,0 +1,104 @@
+"""A run, or a suite of runs, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tripos.reports.tables import out, print_table, shown
+
+if TYPE_CHECKING:
+    from tripos.runs.runner import RunResult
+
+_ROWS = {
+    "latency_stats": "Latency (s)",
+    "ttft_stats": "Time to first token (s)",
+    "throughput_stats": "Throughput (tok/s)",
+    "prompt_tokens_stats": "Prompt tokens",
+    "completion_tokens_stats": "Completion tokens",
+    "energy_stats": "Energy (J)",
+    "power_stats": "Power (W)",
+    "gpu_utilization_stats": "GPU utilisation (%)",
+    "mfu_stats": "MFU (%)",
+    "mbu_stats": "MBU (%)",
+    "ipw_stats": "Intelligence per watt",
+    "ipj_stats": "Intelligence per joule",
+}
+_COLUMNS = ("mean", "median", "min", "max", "std", "p90", "p95", "p99")
+
+
+def print_run(summary: dict[str, Any], path: str, *, compact: bool = False) -> None:
+    """Accuracy with interval, how candidates ended, latency and tokens, groups, notices, files."""
+    console = out()
+    console.print()
+    console.print(f"{summary['benchmark']} x {summary['model']}", style="bold", markup=False)
+    console.print(headline(summary), markup=False)
+    outcomes = ", ".join(f"{n} {name}" for name, n in summary.get("outcomes", {}).items() if n)
+    if outcomes:
+        console.print(f"outcomes: {outcomes}", markup=False)
+    if not compact:
+        extra = {**summary.get("metrics", {}), **summary.get("aggregates", {})}
+        if extra:
+            print_table("Further metrics", ["Metric", "Value"], list(extra.items()), right=(1,))
+        print_stats(summary)
+        print_groups("By subject", summary.get("per_subject") or {})
+        for name, groups in (summary.get("per_dimension") or {}).items():
+            print_groups(f"By {name}", groups)
+    _failures(summary)
+    for notice in summary.get("notices", ()):
+        console.print(f"! {notice}", style="yellow", markup=False)
+    cost = summary.get("total_cost_usd")
+    console.print(f"cost: {'not known' if cost is None else f'${cost:.4f}'} · results: {path}", markup=False)
+
+
+def headline(summary: dict[str, Any]) -> str:
+    """Accuracy in one line; old files without our additions are read as well."""
+    interval = summary.get("accuracy_interval") or {}
+    low, high = interval.get("lower"), interval.get("upper")
+    bounds = f" [{low:.4f}, {high:.4f}]" if low is not None and high is not None else ""
+    planned = summary.get("planned", summary["total_samples"])
+    counts = f"{summary['correct']} correct of {summary['scored_samples']} scored, {planned} planned"
+    return f"accuracy {shown(summary['accuracy'])}{bounds}  ({counts})"
+
+
+def print_stats(summary: dict[str, Any]) -> None:
+    """Rows that were measured; a metric without a value has no row."""
+    rows = [[title, *(summary[key].get(c) for c in _COLUMNS)] for key, title in _ROWS.items() if summary.get(key)]
+    if rows:
+        print_table("Latency, tokens, energy", ["", *_COLUMNS], rows, right=range(1, 9))
+
+
+def print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:
+    """Accuracy by group, if there is more than one."""
+    if len(groups) < 2:
+        return
+    rows = [[name, g["accuracy"], int(g["correct"]), int(g["scored"]), int(g["total"])] for name, g in groups.items()]
+    print_table(title, ["", "Accuracy", "Correct", "Scored", "Total"], rows, right=(1, 2, 3, 4))
+
+
+def print_suite(results: Sequence[RunResult]) -> None:
+    """One row a run, failed ones with their reason."""
+    rows = []
+    for r in results:
+        s = r.summary
+        if s is None:
+            rows.append([r.spec.benchmark, r.spec.model.name, r.status, None, None, None, None, r.error or ""])
+            continue
+        interval = s["accuracy_interval"]
+        span = f"[{shown(interval['lower'])}, {shown(interval['upper'])}]" if interval.get("lower") is not None else None
+        scored = f"{s['scored_samples']}/{s['planned']}"
+        why = "; ".join(f"{n} {kind}" for kind, n in s["error_kinds"].items())
+        rows.append([r.spec.benchmark, r.spec.model.name, r.status, s["accuracy"], span, scored, s["mean_latency_seconds"], why])
+    columns = ["Benchmark", "Model", "Status", "Accuracy", "95 % interval", "Scored", "Latency s", "Trouble"]
+    print_table("Suite", columns, rows, right=(3, 5, 6))
+    notices = {n for r in results if r.summary is not None for n in r.summary["notices"] if n.startswith("SIMULATED")}
+    for notice in notices:
+        out().print(f"! {notice}", style="yellow", markup=False)
+
+
+def _failures(summary: dict[str, Any]) -> None:
+    failures = summary.get("failures") or []
+    if failures:
+        rows = [[f["record_id"], f["kind"], (f["error"] or "")[:200]] for f in failures[:10]]
+        kinds = ", ".join(f"{n} {kind}" for kind, n in (summary.get("error_kinds") or {}).items())
+        print_table(f"Unscored ({kinds}); the same command tries them again", ["Record", "Kind", "Error"], rows)

@@ -1,0 +1,66 @@
+"""Tables for people on stdout, JSON for programs; both honest about what was not measured."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import click
+import msgspec
+
+
+def print_json(value: Any) -> None:
+    """Indented JSON."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
+    """A table; numbers to the right where told. Nothing in a cell is read as markup."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shown(cell)) for cell in row))
+    out().print(table)
+
+
+@cache
+def out() -> Any:
+    """The console of stdout; when nobody looks, lines are not folded to a terminal's width."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+@cache
+def err() -> Any:
+    """The console of stderr: progress, warnings."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def warn(message: str) -> None:
+    """One line on stderr."""
+    click.echo(f"! {message}", err=True)
+
+
+def shown(value: Any, digits: int = 4) -> str:
+    """A cell: `–` for what was not measured."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.{digits}g}" if abs(value) >= 10**digits else f"{value:.{digits}f}"
+    return clean(str(value))
+
+
+def clean(text: str) -> str:
+    """Text that may come from a model or a server, without control characters that would drive a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)

@@ -1,0 +1,347 @@
+"""Runs plans: workers pull jobs, graders wait for judges and sandboxes, one writer makes it durable.
+
+A worker holds a request slot only while a request is on the wire. Scoring that has to wait (a judge, a sandbox) goes on
+beside the workers, bounded in number, so a slow judge never idles the model and memory stays flat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tripos.core.errors import BudgetExhausted, StoreError, TriposError
+from tripos.engines.limiter import CEILING
+from tripos.runs.endpoints import Endpoints
+from tripos.runs.feed import Feed
+from tripos.runs.lines import Header
+from tripos.runs.pipeline import Ended, Job, Pipeline
+from tripos.runs.plan import Plan, prepare
+from tripos.runs.provenance import provenance
+from tripos.runs.results_file import ResultsFile, lay, make_way
+from tripos.runs.spec import RunSpec, public
+from tripos.runs.summary import Summary, summarise, write_summary
+from tripos.runs.tally import Tally
+from tripos.store.database import Database
+from tripos.store.events import RunEnded, RunStarted, TrialPlanned
+from tripos.store.reading import Reader
+from tripos.store.writer import Writer
+
+
+@dataclass
+class Control:
+    """How a person (or a budget) stops a command: first drain, then drop."""
+
+    stopping: str | None = None
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def stop(self, why: str) -> None:
+        """Nothing new is asked; what is under way is finished."""
+        if self.stopping is None:
+            self.stopping = why
+
+    def interrupt(self) -> None:
+        """Ctrl-C: once drains, twice drops what is under way."""
+        if self.stopping is None:
+            self.stop("interrupted")
+        else:
+            for task in self.tasks:
+                task.cancel()
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run went. `status` is complete, partial (some unscored), interrupted, budget or failed (not started)."""
+
+    spec: RunSpec
+    status: str
+    summary: Summary | None = None
+    tally: Tally | None = None
+    error: str | None = None
+    path: Path | None = None
+    moved: Path | None = None
+
+
+class Watcher:
+    """What the runner tells about its progress. The default keeps silent; the command line draws."""
+
+    def planned(self, plan: Plan, tally: Tally) -> None:
+        """A run is about to start."""
+
+    def ended(self, result: RunResult) -> None:
+        """A run has ended."""
+
+    def warn(self, message: str) -> None:
+        """Something a person should know."""
+
+
+class Runner:
+    """Runs specifications one after the other over shared endpoints and one store."""
+
+    def __init__(self, store: str, endpoints: Endpoints, control: Control, watcher: Watcher) -> None:
+        self.endpoints, self.control, self.watcher = endpoints, control, watcher
+        self.database = Database(store)
+        self.reader = Reader(Database(store))
+        self.writer = Writer(self.database)
+
+    async def close(self) -> None:
+        """Writes what is queued, closes engines and store."""
+        await self.endpoints.close()
+        await asyncio.to_thread(self.writer.close)
+        self.database.close()
+        self.reader.database.close()
+
+    async def run(self, spec: RunSpec) -> RunResult:
+        """Brings one run as far as it gets. Its own troubles are in the result.
+
+        Raises:
+            StoreError: the record itself cannot be kept.
+        """
+        shown = len(self.endpoints.warnings)
+        try:
+            plan = await prepare(spec, self.endpoints, self.reader)
+        except StoreError:
+            raise
+        except TriposError as error:
+            return RunResult(spec, "failed", error=str(error))
+        for warning in self.endpoints.warnings[shown:]:
+            self.watcher.warn(warning)
+        return await self._run(plan)
+
+    async def _run(self, plan: Plan) -> RunResult:
+        spec, path = plan.spec, plan.spec.output_path()
+        header = Header(
+            benchmark=spec.benchmark, model=spec.model.name, backend=spec.backend, run_id=plan.run_id, seed=spec.seed, hardware=spec.model
+        )
+        moved = make_way(path, plan.run_id)
+        if moved is not None:
+            self.watcher.warn(f"{path} held another run; it is now {moved}")
+        resumed = lay(plan, header, self.reader) > 0
+        file = ResultsFile(path)
+        tally = Tally(plan.planned)
+        self.watcher.planned(plan, tally)
+        self.writer.write(plan.run_id, [_started(plan)])
+        pipeline = Pipeline(plan, self.writer, header, _Ending(tally, file))
+        link = _Link(self.writer, plan.run_id)
+        feed = Feed(plan, self.reader, lambda ended: tally.add(ended, reused=True), link)
+        try:
+            await self._work(plan, pipeline, feed)
+            await asyncio.to_thread(self.writer.flush)
+        finally:
+            file.close()
+        status = self.control.stopping or ("partial" if tally.unscored or tally.done < tally.planned else "complete")
+        self.writer.write(plan.run_id, [RunEnded(status=status, counts={"planned": tally.planned, **tally.outcomes})])
+        await asyncio.to_thread(self.writer.flush)
+        if resumed or link.count:
+            lay(plan, header, self.reader)
+        summary = summarise(plan, self.reader, status, tally)
+        write_summary(summary, path)
+        result = RunResult(spec, status, summary, tally, path=path, moved=moved)
+        self.watcher.ended(result)
+        return result
+
+    async def _work(self, plan: Plan, pipeline: Pipeline, feed: Feed) -> None:
+        limiter = plan.endpoint.limiter
+        workers = min(CEILING if limiter.adaptive else limiter.limit, plan.planned)
+        await self._warm_up(plan)
+        graders = _Graders(self.control, limit=2 * workers + 16)
+
+        async def work() -> None:
+            while self.control.stopping is None:
+                job = await feed.next()
+                if job is None:
+                    return
+                await self._bring_to_end(job, pipeline, graders)
+
+        tasks = [asyncio.create_task(work()) for _ in range(workers)]
+        self.control.tasks.update(tasks)
+        try:
+            await _all(tasks)
+            await graders.wait()
+        finally:
+            self.control.tasks.difference_update(tasks)
+
+    async def _bring_to_end(self, job: Job, pipeline: Pipeline, graders: _Graders) -> None:
+        completion = job.completion
+        if completion is None:
+            try:
+                completion = await pipeline.answer(job)
+            except BudgetExhausted as error:
+                self.control.stop("budget")
+                self.watcher.warn(str(error))
+                return
+        if completion is not None:
+            waiting = pipeline.grade(job, completion)
+            if waiting is not None:
+                await graders.add(waiting)
+
+    async def _warm_up(self, plan: Plan) -> None:
+        """Requests that are neither timed nor stored, from samples outside the run where there are any."""
+        if not plan.spec.warmup_samples:
+            return
+        texts = await asyncio.to_thread(_warm_up_prompts, plan)
+        for messages in texts:
+            with contextlib.suppress(TriposError):
+                await plan.endpoint.generate(messages, plan.spec.params, context={"record_id": "warm-up"})
+        plan.endpoint.counters.__init__()  # type: ignore[misc]  # what warmed up is not counted
+
+
+class _Ending:
+    """What happens when a job's events are durable: its line is written, then the tally moves."""
+
+    def __init__(self, tally: Tally, file: ResultsFile) -> None:
+        self.tally, self.file = tally, file
+
+    def __call__(self, ended: Ended, text: bytes) -> None:
+        self.file.append(text)
+        self.tally.add(ended)
+
+
+class _Link:
+    """Records that a trial which is done elsewhere belongs to this run too."""
+
+    def __init__(self, writer: Writer, run_id: str) -> None:
+        self.writer, self.run_id, self.count = writer, run_id, 0
+
+    def __call__(self, planned: TrialPlanned) -> None:
+        self.count += 1
+        prompt = planned.prompt
+        assert isinstance(prompt, str)
+        self.writer.write(self.run_id, [msgspec.structs.replace(planned, prompt=self.writer.stow(prompt))])
+
+
+class _Graders:
+    """Gradings under way, at most `limit`; the first error that is ours to raise ends the run."""
+
+    def __init__(self, control: Control, limit: int) -> None:
+        self.control = control
+        self._places = asyncio.Semaphore(limit)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def add(self, grading: Awaitable[None]) -> None:
+        await self._places.acquire()
+        task = asyncio.create_task(self._grade(grading))
+        self._tasks.add(task)
+        self.control.tasks.add(task)
+        task.add_done_callback(self._done)
+
+    async def wait(self) -> None:
+        while self._tasks:
+            await _all(list(self._tasks))
+
+    async def _grade(self, grading: Awaitable[None]) -> None:
+        try:
+            await grading
+        finally:
+            self._places.release()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.control.tasks.discard(task)
+
+
+async def _all(tasks: list[asyncio.Task[Any]]) -> None:
+    """Waits for all; a dropped task is fine (the person asked for it), the first real error is raised."""
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    error = next((t.exception() for t in done if not t.cancelled() and t.exception() is not None), None)
+    if error is not None:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        raise error
+    if pending:  # a cancelled task also ends the wait
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _started(plan: Plan) -> RunStarted:
+    spec = plan.spec
+    return RunStarted(
+        run_key=plan.run_key,
+        suite=spec.suite,
+        benchmark=spec.benchmark,
+        category=plan.entry.category,
+        model=spec.model.name,
+        engine=plan.engine,
+        backend=spec.backend,
+        overlay=plan.overlay,
+        simulated=plan.endpoint.engine.simulated,
+        planned=plan.planned,
+        config=public(spec) | {"model": {**public(spec.model), "options": _plain_options(spec)}},
+        dataset=dict(plan.benchmark.samples.fingerprint()),
+        provenance=provenance(plan.endpoint.engine.endpoint_id),
+    )
+
+
+def _plain_options(spec: RunSpec) -> dict[str, Any]:
+    return {k: v for k, v in spec.model.options.items() if isinstance(v, (str, int, float, bool))}
+
+
+def _warm_up_prompts(plan: Plan) -> list[tuple[Any, ...]]:
+    from itertools import islice
+
+    from tripos.core.records import Message
+
+    taken = plan.selection.ids
+    spare: list[tuple[Any, ...]] = []
+    if taken is not None:
+        outside = (s for s in plan.benchmark.samples if s.record_id not in taken)
+        spare = [plan.messages(s, next(iter(plan.variants))) for s in islice(outside, plan.spec.warmup_samples)]
+    while len(spare) < plan.spec.warmup_samples:
+        spare.append((Message(role="user", content=f"Count from 1 to {10 + len(spare)} in words."),))
+    return spare
+
+
+@asynccontextmanager
+async def interruptible(control: Control) -> AsyncIterator[None]:
+    """Ctrl-C and SIGTERM go to `control` while inside."""
+    loop = asyncio.get_running_loop()
+    signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+    try:
+        for number in signals:
+            loop.add_signal_handler(number, control.interrupt)
+    except (NotImplementedError, ValueError, RuntimeError):  # no signals here: not the main thread, or Windows
+        signals = ()
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def run_all(specs: tuple[RunSpec, ...], store: str, endpoints: Endpoints, watcher: Watcher) -> list[RunResult]:
+    """Runs specifications in order until done or stopped. One run that cannot start does not stop the others."""
+    control = Control()
+    runner = Runner(store, endpoints, control, watcher)
+    results = []
+    try:
+        async with interruptible(control):
+            for spec in specs:
+                if control.stopping is not None:
+                    results.append(RunResult(spec, control.stopping))
+                    continue
+                results.append(await runner.run(spec))
+    finally:
+        await runner.close()
+    return results
+
+
+def run_in_loop(work: Callable[[], Awaitable[Any]]) -> Any:
+    """Runs a coroutine function on uvloop where there is one."""
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with contextlib.suppress(ImportError):  # not on Windows
+        import uvloop
+
+        factory = uvloop.new_event_loop
+
+    async def main() -> Any:
+        return await work()
+
+    with asyncio.Runner(loop_factory=factory) as loop:
+        return loop.run(main())
