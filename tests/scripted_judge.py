@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from tripos.core.records import Completion, Extraction, GenerationParams, Message, Sample, Usage
+from tripos.benchmarks.benchmark import Benchmark, Case
+from tripos.core.records import Completion, Extraction, GenerationParams, Message, Sample, Usage, Verdict
 from tripos.scoring.answers import visible
 from tripos.scoring.judge import GUTTER, Judge
 from tripos.scoring.scorer import Answer, Instruments, Transform
@@ -64,3 +65,23 @@ def answer_of(sample: Sample, text: str, transform: Transform | None = None, *, 
 def with_judge(judge: Judge | None) -> Instruments:
     """The instruments of a run that has this judge."""
     return Instruments(judge=judge)
+
+
+async def graded(benchmark: Benchmark, case: Case) -> Verdict:
+    """The verdict on one line of a calibration; its judge says what the case has, and is not asked where it has nothing."""
+    said = case.judge or ()
+    judge = replying(*([said] if isinstance(said, str) else said))
+    verdict = benchmark.scorer.score(case.sample, answer_of(case.sample, case.text, benchmark.transform), with_judge(judge))
+    return verdict if isinstance(verdict, Verdict) else await verdict
+
+
+async def assert_calibrated(benchmark: Benchmark) -> None:
+    """Every case ends as it must, scored; and what any benchmark must have is there."""
+    cases = list(benchmark.calibration())
+    assert {"reference", "empty", "refusal", "echo", "garbage", "dump", "injection"} <= {case.name for case in cases}
+    for case in cases:
+        verdict = await graded(benchmark, case)
+        assert (case.name, verdict.is_correct, verdict.outcome.of_model) == (case.name, case.passes, True)
+        if case.name == "echo":
+            prompt = benchmark.prompt(case.sample)
+            assert case.text == prompt

@@ -72,6 +72,7 @@ def slips(key: str) -> list[str]:
     ("text", "said"),
     [
         ('[run]\nmax_samples = 5\n' + LEAST, "[run]: unknown key `max_samples`; it belongs in [[benchmarks]]"),
+        (LEAST + "max_turn = 5\n", "unknown key `max_turn`; did you mean `max_turns`, which belongs in [run]?"),
         ("temperature = 0.5\n" + LEAST, "stands outside every section; it belongs in [defaults], [judge], [[models]] or [[benchmarks]]"),
         ("temprature = 0.5\n" + LEAST, "did you mean `temperature`"),
         ("[defualts]\ntemperature = 0.5\n" + LEAST, "unknown section `defualts`; did you mean [defaults]?"),

@@ -6,7 +6,8 @@ import pytest
 
 from tripos.config.reference import description, reference_markdown
 from tripos.config.schema import BENCHMARKS, SECTIONS, Section
-from tripos.runs.spec import GenerationParams, ModelSpec, RunSpec, Trackers
+from tripos.core.records import GenerationParams
+from tripos.runs.spec import ModelSpec, RunSpec, Trackers
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda s: s.header)

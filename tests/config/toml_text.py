@@ -38,7 +38,7 @@ def load(folder: Path, text: str, **more: Any) -> SuiteSpec:
 def written(value: Any) -> str:
     """A value as TOML."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(k)} = {written(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{written(k)} = {written(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(written(v) for v in value) + "]"
     if isinstance(value, str):

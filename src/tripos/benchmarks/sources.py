@@ -135,10 +135,8 @@ class HubSource:
         missing = [name for name in self.columns if name not in row]
         if missing:
             raise DatasetError(f"{where}: column {', '.join(map(repr, missing))} is missing; the row has: {', '.join(map(repr, row))}")
-        if self.keep is not None and not self.keep(row):
-            return None
         try:
-            return self.to_sample(row)
+            return None if self.keep is not None and not self.keep(row) else self.to_sample(row)
         except (DatasetError, ValueError, TypeError, LookupError, AttributeError) as error:
             said = str(error) if isinstance(error, DatasetError) else f"{type(error).__name__}: {error}"
             raise DatasetError(f"{where}: this row cannot be used: {said}") from error
@@ -191,10 +189,11 @@ class _hub_errors:
 
 
 def _advice(source: HubSource, error: BaseException) -> str:
-    names, chain = set(), error
-    while chain is not None:
-        names |= {kind.__name__ for kind in type(chain).__mro__}
-        chain = chain.__cause__ or chain.__context__  # type: ignore[assignment]
+    names: set[str] = set()
+    link: BaseException | None = error
+    while link is not None:
+        names |= {kind.__name__ for kind in type(link).__mro__}
+        link = link.__cause__ or link.__context__
     said = " ".join(str(error).split())
     locally = f"give the rows with `data = …` / --data, or put them below TRIPOS_DATA_DIR/{source.key}/ (e.g. {source.split}.jsonl)"
     page = f"https://huggingface.co/datasets/{source.repo}"

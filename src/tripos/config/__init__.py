@@ -1,1 +1,1 @@
-""""""
+"""From a suite file to run specifications."""

@@ -132,11 +132,9 @@ def _table(section: Section, where: str, raw: object, problems: list[str]) -> ms
 
 def _advice(key: str, section: Section) -> str:
     """Where an unknown key belongs, or what it may have been meant to be."""
-    guess = nearest(key, section.fields)
-    misplaced = _elsewhere(key)
-    if misplaced:
-        return misplaced
-    return f"did you mean `{guess}`?" if guess else f"known keys: {', '.join(section.fields)}"
+    if key == "api_key" and "api_key_env" in section.fields:
+        return "name an environment variable that holds the key in `api_key_env`"
+    return _elsewhere(key) or _near_key(key, section) or f"known keys: {', '.join(section.fields)}"
 
 
 def _elsewhere(key: str) -> str:
@@ -157,9 +155,13 @@ def _of_tables(value: dict[str, Any] | list[Any]) -> bool:
     return isinstance(value, dict) or any(isinstance(entry, dict) for entry in value)
 
 
-def _near_key(name: str) -> str:
+def _near_key(name: str, section: Section | None = None) -> str:
     guess = nearest(name, {key for s in SECTIONS for key in s.fields})
-    return f"did you mean `{guess}`, which belongs in {_either([s.header for s in SECTIONS if guess in s.fields])}?" if guess else ""
+    if guess is None:
+        return ""
+    if section and guess in section.fields:
+        return f"did you mean `{guess}`?"
+    return f"did you mean `{guess}`, which belongs in {_either(s.header for s in SECTIONS if guess in s.fields)}?"
 
 
 def _headers() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -151,7 +152,7 @@ class Section:
     prefix: str = ""
     renames: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def fields(self) -> dict[str, msgspec.structs.FieldInfo]:
         """Keys in the order of the reference."""
         return {f.name: f for f in msgspec.structs.fields(self.keys)}

@@ -10,6 +10,7 @@ import copy
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -22,6 +23,7 @@ from tripos.config.naming import distinct
 from tripos.config.schema import BACKEND_ALIASES, BENCHMARKS, EXTERNAL, META, MODELS, SECTIONS, Name, Section
 from tripos.core.errors import ConfigError, nearest, unknown
 from tripos.core.records import GenerationParams
+from tripos.core.registry import Registry
 from tripos.core.secret import Secret
 from tripos.runs.spec import JudgeSpec, ModelSpec, RunSpec, SuiteSpec, Trackers
 
@@ -65,7 +67,7 @@ def unknown_benchmarks(suite: SuiteSpec) -> list[str]:
     """Benchmark keys of the suite that nobody registered, in the order of the suite; see `not_in_this_version`."""
     from tripos.benchmarks.benchmark import benchmarks
 
-    return [name for name in dict.fromkeys(run.benchmark for run in suite.runs) if not _registered(name, benchmarks.get, benchmarks.names)]
+    return [name for name in dict.fromkeys(run.benchmark for run in suite.runs) if not _registered(name, benchmarks)]
 
 
 def not_in_this_version(name: str) -> str:
@@ -92,11 +94,11 @@ def remarks(suite: SuiteSpec) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _registered(name: str, get: Any, names: Any) -> bool:
+def _registered(name: str, registry: Registry[Any]) -> bool:
     try:
-        get(name)  # imports one file where the name is right, all of them only where it is not
+        registry.get(name)  # imports one file where the name is right, all of them only where it is not
     except ConfigError:
-        return name in names()
+        return name in registry
     return True
 
 
@@ -157,16 +159,17 @@ def _of(spec: type, values: Settings) -> Settings:
 
 def _checked(overrides: Mapping[str, Any]) -> Settings:
     flags: Settings = {}
+    accepted = _accepted()
     for name, value in overrides.items():
-        if name not in _ACCEPTED:
-            raise ConfigError(unknown("override", name, _ACCEPTED))
+        if name not in accepted:
+            raise ConfigError(unknown("override", name, accepted))
         if value is None:
             continue
         if isinstance(value, Secret) and name in _SECRETS:
             flags[name] = value
             continue
         try:
-            flags[name] = fit(str(value) if isinstance(value, Path) else value, _ACCEPTED[name], secret=name in _SECRETS)
+            flags[name] = fit(str(value) if isinstance(value, Path) else value, accepted[name], secret=name in _SECRETS)
         except ValueError as error:
             raise ConfigError(f"{show_key(name)}, given beside the suite, {error}") from error
     for name in ("base_url", "api_key"):
@@ -201,6 +204,7 @@ def _into_one_file(runs: list[RunSpec], output: Path) -> list[RunSpec]:
     return [replace(runs[0], output=output)]
 
 
+@cache
 def _accepted() -> dict[str, Any]:
     """Names of overrides and their types; the bounds of the file's keys hold for flags as well."""
     names: dict[str, Any] = {}
@@ -214,4 +218,3 @@ def _accepted() -> dict[str, Any]:
 
 
 _PARAMS = frozenset(GenerationParams.__struct_fields__) - {"seed"}  # `seed` is that of the run
-_ACCEPTED = _accepted()

@@ -144,6 +144,7 @@ class Anthropic:
         if params.seed is not None:
             _log.warning("the Messages API has no seed: seed=%s is not sent", params.seed)
         sampling = {"temperature": params.temperature, "top_p": params.top_p}
+        sent = {name: value for name, value in sampling.items() if value is not None and name not in self.omitted}
         request: dict[str, Any] = {
             "model": self.settings.model,
             "max_tokens": params.max_tokens,
@@ -151,8 +152,7 @@ class Anthropic:
             "system": "\n\n".join(text_of(m.content) for m in messages if m.role in ("system", "developer")) or None,
             "stop_sequences": list(params.stop) or None,
             "tools": [_tool(t) for t in tools] or None,
-            "extra_body": dict(params.extra) or None,
-            **{name: value for name, value in sampling.items() if name not in self.omitted},
+            "extra_body": {**sent, **params.extra},  # the SDK of 2026 has no sampling arguments any more, the API has
         }
         return {name: value for name, value in request.items() if value is not None}
 
@@ -191,7 +191,7 @@ class Anthropic:
         words = str(error)
         if error.status != 400 or not _NOT_TAKEN.search(words):
             return
-        named = {name for name in ("temperature", "top_p") if name in request and name in words}
+        named = {name for name in ("temperature", "top_p") if name in request["extra_body"] and name in words}
         if "cannot both" in words.lower():
             named &= {"top_p"}
         if named:

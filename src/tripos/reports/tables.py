@@ -57,7 +57,8 @@ def shown(value: Any, digits: int = 4) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.{digits}g}" if abs(value) >= 10**digits else f"{value:.{digits}f}"
+        fits = value == 0 or 10.0**-digits <= abs(value) < 10**digits
+        return f"{value:.{digits}f}" if fits else f"{value:.3g}"
     return clean(str(value))
 
 

@@ -61,7 +61,7 @@ class Endpoints:
             self.warnings.append(warning)
 
     async def _get(self, model: ModelSpec, spec: RunSpec, *, stream: bool | None = None) -> Endpoint:
-        key, base_url = await engine_of(model)
+        key, base_url, served = await engine_of(model)
         streamed = spec.stream if stream is None else stream
         name = (
             key,
@@ -75,7 +75,7 @@ class Endpoints:
         )
         if name not in self._endpoints:
             settings = EngineSettings(
-                model=model.name,
+                model=served,
                 base_url=base_url,
                 api_key=_key(model),
                 timeout_seconds=spec.request_timeout_seconds,
@@ -90,8 +90,8 @@ class Endpoints:
         return self._endpoints[name]
 
 
-async def engine_of(model: ModelSpec) -> tuple[str, str | None]:
-    """(engine key, base URL) of a model: a URL decides for the OpenAI protocol, `cloud` goes by name, `auto` looks around.
+async def engine_of(model: ModelSpec) -> tuple[str, str | None, str]:
+    """(engine key, base URL, the server's name for it) of a model: a URL decides for the OpenAI protocol, `cloud` goes by name, `auto` looks around.
 
     Raises:
         ConfigError: nothing fits; the message says what was tried.
@@ -100,15 +100,15 @@ async def engine_of(model: ModelSpec) -> tuple[str, str | None]:
 
     engine = model.engine
     if engine == "cloud" or (engine is None and model.provider):
-        return discovery.cloud_engine(model.name, model.provider), model.base_url
+        return discovery.cloud_engine(model.name, model.provider), model.base_url, model.name
     if model.base_url and engine in (None, "auto"):
-        return _OPENAI_LIKE, model.base_url
+        return _OPENAI_LIKE, model.base_url, model.name
     if engine in (None, "auto"):
         found = await discovery.choose(model.name)
-        return found.engine, found.base_url
+        return found.engine, found.base_url, found.model or model.name
     assert engine is not None
     engines.get(engine)
-    return engine, model.base_url
+    return engine, model.base_url, model.name
 
 
 def _options(key: str, model: ModelSpec, spec: RunSpec) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tripos.core.errors import ConfigError, unknown
 from tripos.core.identity import canonical, digest, settings_of
 from tripos.core.records import GenerationParams, Message, Sample
 from tripos.engines.endpoint import Endpoint
-from tripos.runs.endpoints import Endpoints, engine_of
+from tripos.runs.endpoints import Endpoints
 from tripos.runs.selection import Selection, select
 from tripos.runs.spec import RunSpec
 from tripos.scoring.judge import Judge
@@ -104,7 +104,7 @@ async def prepare(spec: RunSpec, endpoints: Endpoints, reader: Reader) -> Plan:
     instruments, judge_identity = await _instruments(spec, benchmark, endpoints)
     selection = select(benchmark, spec)
     endpoint = await endpoints.candidate(spec)
-    engine, _ = await engine_of(spec.model)
+    engine = endpoint.engine.key
     overlay = digest([settings_of(benchmark.transform), settings_of(benchmark.scorer), judge_identity])[:12]
     identity = {"model": spec.model.name, "engine": engine, "options": _named_options(spec), "params": spec.params, "backend": "direct"}
     choice = {"benchmark": spec.benchmark, "split": spec.split, "subset": spec.subset, "shots": spec.shots, "partition": spec.partition}

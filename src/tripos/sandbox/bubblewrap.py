@@ -201,10 +201,10 @@ def _system(disk_bytes: int = 1 << 20) -> list[str]:
             options += ["--ro-bind", str(path), str(path)]
     for file in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"):
         options += ["--ro-bind-try", file, file]
-    options += _interpreter()
     options += ["--proc", "/proc", "--dev", "/dev"]
     options += ["--perms", "1777", "--size", str(max(1 << 20, disk_bytes // 4)), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     options += ["--perms", "1777", "--size", str(disk_bytes), "--tmpfs", "/tmp"]
+    options += _interpreter()  # after /tmp: it may lie in there
     return [*options, "--remount-ro", "/", "--chdir", "/"]
 
 

@@ -58,12 +58,13 @@ def encode(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float):
         return {"float": float.hex(value)}
     if isinstance(value, complex):
-        number = complex.__complex__(value)
-        return {"complex": [number.real.hex(), number.imag.hex()]}
+        parts = complex.__complex__(value)
+        return {"complex": [parts.real.hex(), parts.imag.hex()]}
     if isinstance(value, (bytes, bytearray)):
         return {"bytes" if isinstance(value, bytes) else "bytearray": bytes.hex(bytes(memoryview(value)))}
     if isinstance(value, dict):
         return {"dict": [[encode(key, depth + 1), encode(item, depth + 1)] for key, item in dict.items(value)]}
+    base: Any
     for base in CONTAINERS:
         if isinstance(value, base):
             items = [encode(item, depth + 1) for item in base.__iter__(value)]
@@ -131,25 +132,21 @@ def make(code: str, call: dict[str, Any]) -> dict[str, Any]:
     except BaseException as error:
         return {"failed": f"there is no {call['call']}: {_described(error)}"}
     args, kwargs = decode(call["args"]), decode(call["kwargs"])
-    claim, result = _call(target, args, kwargs)
-    claim["args"] = encode(args)
-    if "steps" in call:
-        claim["steps"] = []
-        if "value" in claim:
-            claim["value"] = None
-            for step in call["steps"]:
-                claim["steps"].append(_take(result, step))
-    return claim
+    try:
+        result = target(*args, **kwargs)
+        # The object of a check with steps is never shown: its repr is code, too.
+        claim = {"steps": [_take(result, step) for step in call["steps"]]} if call["steps"] else {"value": encode(result)}
+    except BaseException as error:
+        claim = _raised(error)
+    return {**claim, "args": encode(args)}
 
 
 def _take(instance: Any, step: dict[str, Any]) -> dict[str, Any]:
     try:
         member = _resolve(instance, step["call"])
+        return {"value": encode(member(*decode(step["args"]), **decode(step["kwargs"])) if callable(member) else member)}
     except BaseException as error:
         return _raised(error)
-    if not callable(member):
-        return {"value": encode(member)}
-    return _call(member, decode(step["args"]), decode(step["kwargs"]))[0]
 
 
 def _resolve(start: Any, path: str) -> Any:
@@ -159,14 +156,6 @@ def _resolve(start: Any, path: str) -> Any:
         if part.endswith("()"):
             target = target()
     return target
-
-
-def _call(target: Any, args: list[Any], kwargs: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    try:
-        result = target(*args, **kwargs)
-        return {"value": encode(result)}, result
-    except BaseException as error:
-        return _raised(error), None
 
 
 def _raised(error: BaseException) -> dict[str, Any]:
@@ -189,12 +178,20 @@ def answer(code: str, call: dict[str, Any], limits: dict[str, float]) -> dict[st
     os.close(write_end)
     text, late = _hear(read_end, time.monotonic() + limits["wall_seconds"])
     os.close(read_end)
-    try:
-        os.killpg(child, SIGKILL)  # what it has left behind, and itself if it is not done
-    except OSError:
-        pass
+    _kill(child)
     _, status, used = os.wait4(child, 0)
     return _claim(text, late, status, used.ru_utime + used.ru_stime, limits)
+
+
+def _kill(child: int) -> None:
+    # Nothing of one call may live on into the next. In a namespace of our own (process 1 started us first) "everybody"
+    # is the program's; elsewhere it is not, and the group has to do.
+    everybody = (os.getpid(), os.getppid()) == (2, 1)
+    for kill, whom in ((os.kill, child), (os.killpg, child), *([(os.kill, -1)] if everybody else [])):
+        try:
+            kill(whom, SIGKILL)
+        except OSError:
+            continue  # it has ended
 
 
 def _child(code: str, call: dict[str, Any], limits: dict[str, float], write_end: int) -> None:
@@ -203,18 +200,15 @@ def _child(code: str, call: dict[str, Any], limits: dict[str, float], write_end:
         null = os.open("/dev/null", os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
-        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: PTH123, SIM115
+        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
         cpu = max(1, math.ceil(limits["cpu_seconds"]))
         resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
         text = json.dumps(make(code, call)).encode()
         if len(text) > ANSWER_BYTES:
             text = json.dumps({"failed": f"the answer is larger than {ANSWER_BYTES} bytes"}).encode()
-        view = memoryview(text)
-        while view:
-            view = view[os.write(write_end, view) :]
-        os.write(write_end, b"\n")
+        _write_all(write_end, text + b"\n")
     except BaseException as error:
-        os.write(write_end, json.dumps({"failed": f"the answer could not be written: {_described(error)}"}).encode() + b"\n")
+        _write_all(write_end, json.dumps({"failed": f"the answer could not be written: {_described(error)}"}).encode() + b"\n")
     finally:
         os._exit(0)
 
@@ -253,19 +247,19 @@ def _claim(text: bytes, late: bool, status: int, cpu_seconds: float, limits: dic
     return {"failed": f"the process ended without an answer (status {os.waitstatus_to_exitcode(status)})"}
 
 
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
 def main() -> None:
     """Answers every call, in order, one line each."""
     request = json.load(sys.stdin)
+    _write_all(1, b"ready\n")
     gc.freeze()
     for index, call in request["calls"]:
-        line = json.dumps([index, answer(request["code"], call, request["limits"])])
-        os.write(1, line.encode() + b"\n") if len(line) < 4096 else _write_all(line.encode() + b"\n")
-
-
-def _write_all(content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(1, view) :]
+        _write_all(1, json.dumps([index, answer(request["code"], call, request["limits"])]).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,14 @@ INSIDE = Path(__file__).with_name("inside.py")
 START_SECONDS = 60.0
 GRACE_SECONDS = 5.0
 PAGE_BYTES = 4096
-ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"}
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/tmp",
+    "TMPDIR": "/tmp",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",  # the same program does the same thing in every run
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 _slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 

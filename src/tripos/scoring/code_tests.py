@@ -11,11 +11,20 @@ early exit) it can only claim a value, and the right value is what it was asked 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import builtins
+import dataclasses
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
-from tripos.sandbox.sandbox import Limits, Sandbox
+from tripos.core.errors import ScorerError
+from tripos.sandbox import calls
+from tripos.sandbox.sandbox import Completed, Limits, Sandbox
+from tripos.scoring.values import kind, matches, shown
 
 
 class _Anything:
@@ -41,6 +50,7 @@ class Step:
     expected: Any = ANYTHING
     raises: str | None = None
     tolerance: float = 0.0
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class Check:
         args_after: what the positional arguments must be after the call, as a list; None = not looked at. Give a copy
             of `args` to demand that they are not mutated.
         tolerance: floats may differ by this much, relative or absolute, whichever is larger; 0 = equal.
+        exact: False compares as Python's `==` does, and takes a tuple for a list.
         name: shown in the report instead of the call.
     """
 
@@ -69,6 +80,7 @@ class Check:
     steps: Sequence[Step] = ()
     args_after: Sequence[Any] | None = None
     tolerance: float = 0.0
+    exact: bool = True
     name: str = ""
 
 
@@ -101,6 +113,231 @@ class TestReport:
         return sum(r.passed for r in self.results) / len(self.results) if self.results else None
 
 
+def extract_code(text: str) -> str | None:
+    """The Python code of an answer: the last Python fence that defines something, else the last Python fence, else the
+    same among unlabelled fences, else the whole text when it is only code; None when there is no code.
+
+    The text is only looked at, never parsed: a parser can be brought down by what it reads.
+    """
+    fences = [(label, body) for label, body in _fences(text) if body.strip()]
+    for labels in (_PYTHON, {""}):
+        bodies = [body for label, body in fences if label in labels]
+        defining = [body for body in bodies if _DEFINES.search(body)]
+        if bodies:
+            return (defining or bodies)[-1]
+    lines = [line for line in text.splitlines() if line.strip()]
+    return text if not fences and lines and _CODE_LINE.match(lines[0][:500]) else None
+
+
+_PYTHON = {"python", "python3", "py", "py3", "python2"}
+_FENCE = re.compile(r"^[ \t]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<label>[\w+-]*)(?P<rest>[^`\n]*)$")
+_DEFINES = re.compile(r"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+\w", re.MULTILINE)
+_CODE_LINE = re.compile(
+    r"#|@\w|import [\w.]+(?: as \w+)?(?:\s*,.*)?$|from [\w.]+ import |(?:async )?def \w+\s*\(|class \w+\s*[(:]"
+    r"|(?:if|for|while|with|try)\b.*:\s*(?:#.*)?$"
+    r"|[A-Za-z_][\w.]*(?:\[.*\])?(?:\s*,\s*[A-Za-z_]\w*)*(?:\s*:\s*[\w\[\], .]+)?\s*[-+*/]?=\s*\S"
+    r"|[A-Za-z_][\w.]*\(.*\)\s*$"
+)
+
+
+def _fences(text: str) -> Iterator[tuple[str, str]]:
+    """Label and body of each fence; a fence that is never closed ends with the text."""
+    opened: re.Match[str] | None = None
+    body: list[str] = []
+    for line in text.splitlines():
+        match = _FENCE.match(line)
+        if opened is None:
+            if match:
+                opened, body = match, []
+        elif match and not match["label"] and match["marks"].startswith(opened["marks"]) and not match["rest"].strip():
+            yield opened["label"].lower(), textwrap.dedent("\n".join(body)) + "\n"
+            opened = None
+        else:
+            body.append(line)
+    if opened is not None:
+        yield opened["label"].lower(), textwrap.dedent("\n".join(body)) + "\n"
+
+
+def encode_checks(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    """Checks as JSON (tuples, sets and so on survive), for `Sample.metadata`. Defaults are left out."""
+    return [_encode(check) for check in checks]
+
+
+def decode_checks(encoded: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """The inverse of `encode_checks`.
+
+    Raises:
+        ValueError: it is not something that `encode_checks` writes.
+    """
+    checks = []
+    for item in encoded:
+        fields = _decode(item)
+        steps = tuple(Step(**_decode(step)) for step in item.get("steps", ()))
+        checks.append(Check(**{**fields, "steps": steps}))
+    return checks
+
+
+_VALUES = ("args", "kwargs", "expected", "args_after")
+
+
+def _encode(item: Check | Step) -> dict[str, Any]:
+    encoded: dict[str, Any] = {"call": item.call}
+    if item.args:
+        encoded["args"] = calls.encode(list(item.args))
+    if item.kwargs:
+        encoded["kwargs"] = calls.encode(dict(item.kwargs))
+    if item.expected is not ANYTHING:
+        encoded["expected"] = calls.encode(item.expected)
+    if isinstance(item, Check):
+        encoded |= {"args_after": calls.encode(list(item.args_after))} if item.args_after is not None else {}
+        encoded |= {"steps": [_encode(step) for step in item.steps]} if item.steps else {}
+        encoded |= {"name": item.name} if item.name else {}
+    encoded |= {"raises": item.raises} if item.raises else {}
+    encoded |= {"tolerance": item.tolerance} if item.tolerance else {}
+    return encoded if item.exact else {**encoded, "exact": False}
+
+
+def _decode(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: calls.decode(value) if key in _VALUES else value for key, value in item.items() if key != "steps"}
+
+
+async def run_checks(sandbox: Sandbox, code: str, checks: Sequence[Check], limits: Limits = CHECK_LIMITS) -> TestReport:
+    """Runs every check in a fresh process of the sandbox, which loads the code anew.
+
+    Args:
+        limits: of *each check*; an endless loop costs `cpu_seconds`, a sleeping one `wall_seconds`, and only its own check.
+
+    Raises:
+        SandboxError: the sandbox cannot be had.
+        ScorerError: our own driver did not start in it.
+        Whatever the code does is a failed check, never an exception.
+    """
+    claims: dict[int, Any] = {}
+    # A check that takes the driver down with it (memory of the whole sandbox, kill) costs itself; the rest goes on.
+    while len(claims) < len(checks):
+        left = [index for index in range(len(checks)) if index not in claims]
+        completed = await _drive(sandbox, code, [(index, checks[index]) for index in left], limits)
+        heard = _claims(completed.stdout, set(left))
+        claims |= heard
+        if len(heard) < len(left):
+            culprit = next(index for index in left if index not in heard)
+            claims[culprit] = {"failed": _why_ended(completed, limits)}
+    return TestReport(tuple(_judge(check, claims[index]) for index, check in enumerate(checks)))
+
+
+async def _drive(sandbox: Sandbox, code: str, checks: Sequence[tuple[int, Check]], limits: Limits) -> Completed:
+    request = {
+        "code": code,
+        "calls": [(index, {**_call(check), "steps": [_call(step) for step in check.steps]}) for index, check in checks],
+        "limits": {"cpu_seconds": limits.cpu_seconds, "wall_seconds": limits.wall_seconds},
+    }
+    whole = dataclasses.replace(
+        limits,
+        wall_seconds=30 + (limits.wall_seconds + 1) * len(checks),
+        cpu_seconds=30 + limits.cpu_seconds + len(checks),  # of the driver; each check sets its own
+        output_bytes=limits.output_bytes + min(len(checks), 16) * 2 * calls.ANSWER_BYTES,
+        processes=limits.processes + 1,
+    )
+    completed = await sandbox.run(["python3", *_PYTHON_OPTIONS, "-c", _DRIVER], {}, whole, stdin=json.dumps(request).encode())
+    if not completed.stdout.startswith(b"ready\n"):
+        words = completed.stderr.decode(errors="replace").strip()[-300:]
+        raise ScorerError(f"the test driver did not start in the sandbox {sandbox.name} (status {completed.returncode}): {words}")
+    return completed
+
+
+# Not -I, which would forget that strings are to be hashed alike in every run: the order of a set must not change a score.
+_PYTHON_OPTIONS = ("-s", "-P", "-X", "utf8")
+_DRIVER = Path(calls.__file__).read_text(encoding="utf-8")
+
+
+def _call(item: Check | Step) -> dict[str, Any]:
+    """What the sandbox may know of a check."""
+    return {"call": item.call, "args": calls.encode(list(item.args)), "kwargs": calls.encode(dict(item.kwargs))}
+
+
+def _claims(stdout: bytes, asked: set[int]) -> dict[int, Any]:
+    """What the driver said, by check. A check of which two things are said has said nothing that counts."""
+    claims: dict[int, Any] = {}
+    for line in stdout.splitlines()[1:]:
+        try:
+            index, claim = json.loads(line)
+        except (ValueError, TypeError, RecursionError):
+            continue
+        if isinstance(index, int) and index in asked:
+            claims[index] = claim if index not in claims else {"failed": "two answers came for one call"}
+    return claims
+
+
+def _why_ended(completed: Completed, limits: Limits) -> str:
+    bounds = {
+        "memory": f"more than {limits.memory_bytes} bytes of memory",
+        "processes": f"more than {limits.processes} processes",
+        "output": "too much output",
+        "disk": "too many files",
+    }
+    return bounds.get(completed.stopped or "", f"it ended its test driver (status {completed.returncode}, {completed.stopped})")
+
+
+def _judge(check: Check, claim: Any) -> CheckResult:
+    name = check.name or check.call
+    try:
+        reason, got = _verdict(check, claim)
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        reason, got = f"the answer could not be read: {str(error)[:200]}", None
+    return CheckResult(name=name, passed=not reason, reason=reason, got=got)
+
+
+def _verdict(check: Check, claim: Any) -> tuple[str, str | None]:
+    """Why the check failed ("" = it passed) and what was got."""
+    if "failed" in claim:
+        return str(claim["failed"])[:400], None
+    if not check.steps:
+        reason, got = _compare(check, claim)
+    elif "steps" not in claim:
+        reason, got = _compare(dataclasses.replace(check, expected=ANYTHING), claim)
+        reason = reason or ("" if check.raises else "no steps were made")
+    else:
+        reason, got = _compare_steps(check, claim["steps"])
+    if not reason and check.args_after is not None:
+        after = calls.decode(claim["args"])
+        if not matches(list(check.args_after), after, check.tolerance, check.exact):
+            return f"the arguments are {shown(after)} after the call, not {shown(list(check.args_after))}", got
+    return reason, got
+
+
+def _compare_steps(check: Check, claims: Sequence[Any]) -> tuple[str, str | None]:
+    if check.raises:
+        return f"did not raise {check.raises}", None
+    if len(claims) != len(check.steps):
+        return f"{len(claims)} of {len(check.steps)} steps were made", None
+    got = None
+    for number, (step, claim) in enumerate(zip(check.steps, claims, strict=True), 1):
+        reason, got = _compare(step, claim)
+        if reason:
+            return f"step {number} ({step.call}): {reason}", got
+    return "", got
+
+
+def _compare(item: Check | Step, claim: Mapping[str, Any]) -> tuple[str, str | None]:
+    if "raised" in claim:
+        message = str(claim["message"])[:300]
+        if item.raises and any(_is_named(cls, item.raises) for cls in claim["raised"]):
+            return "", message
+        return f"raised {message}" + (f", not {item.raises}" if item.raises else ""), message
+    got = calls.decode(claim["value"])
+    if item.raises:
+        return f"did not raise {item.raises}", shown(got)
+    if item.expected is ANYTHING or matches(item.expected, got, item.tolerance, item.exact):
+        return "", shown(got)
+    return f"got {kind(got)} {shown(got)}, expected {kind(item.expected)} {shown(item.expected)}", shown(got)
+
+
+def _is_named(cls: Sequence[str], name: str) -> bool:
+    # A class of the code's own must not pass for a built-in exception by its name alone.
+    module, qualified = cls
+    return qualified.rpartition(".")[2] == name and (module == "builtins" or not hasattr(builtins, name))
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramRun:
     """One run of a stdin/stdout program. `stdout` is what it printed; `reason` is None when it ended by itself with 0."""
@@ -110,38 +347,23 @@ class ProgramRun:
     wall_seconds: float
 
 
-def extract_code(text: str) -> str | None:
-    """The Python code of an answer: the last Python fence that defines something, else the last Python fence, else the
-    same among unlabelled fences, else the whole text when it is only code; None when there is no code."""
-    raise NotImplementedError
-
-
-def encode_checks(checks: Sequence[Check]) -> list[Any]:
-    """Checks as JSON (tuples, sets and so on survive), for `Sample.metadata`."""
-    raise NotImplementedError
-
-
-def decode_checks(encoded: Sequence[Any]) -> list[Check]:
-    """The inverse of `encode_checks`."""
-    raise NotImplementedError
-
-
-async def run_checks(sandbox: Sandbox, code: str, checks: Sequence[Check], limits: Limits = CHECK_LIMITS) -> TestReport:
-    """Runs every check in a fresh process of the sandbox (no state is shared between checks).
-
-    Args:
-        limits: of *each check*; an endless loop costs `cpu_seconds`, a sleeping one `wall_seconds`, and only its own check.
-
-    Raises:
-        SandboxError: the sandbox cannot be had. Whatever the code does is a failed check, never an exception.
-    """
-    raise NotImplementedError
-
-
 async def run_program(sandbox: Sandbox, code: str, stdin: str, limits: Limits = Limits()) -> ProgramRun:
     """Runs `code` as a program that reads `stdin` and prints.
 
     Raises:
         SandboxError: the sandbox cannot be had.
     """
-    raise NotImplementedError
+    completed = await sandbox.run(["python3", *_PYTHON_OPTIONS, "solution.py"], {"solution.py": code}, limits, stdin=_utf8(stdin))
+    words = completed.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    reason = None
+    if completed.timed_out:
+        reason = f"out of time: more than {limits.cpu_seconds:g} s of CPU or {limits.wall_seconds:g} s"
+    elif completed.stopped:
+        reason = _why_ended(completed, limits)
+    elif completed.returncode:
+        reason = f"ended with status {completed.returncode}" + (f": {words[0][:300]}" if words else "")
+    return ProgramRun(completed.stdout.decode(errors="replace"), reason, completed.wall_seconds)
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

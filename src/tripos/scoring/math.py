@@ -16,6 +16,7 @@ from typing import ClassVar, NamedTuple
 
 from tripos.core.errors import ScorerError
 from tripos.core.records import JSON, Extraction, Outcome, Sample, Verdict
+from tripos.scoring.judge import blank
 from tripos.scoring.math_structure import compare
 from tripos.scoring.math_worker import CPU_SECONDS, verify
 from tripos.scoring.scorer import Answer, Instruments, scorer
@@ -173,12 +174,12 @@ def _verdict(answer: Answer, gold: str, said: str | None, equal: bool | None, *,
     outcome = Outcome.SCORED
     if not equal and _is_cut(answer):
         outcome = Outcome.TRUNCATED
-    elif not answer.text.strip():
+    elif blank(answer.text):
         outcome = Outcome.REFUSED
     elif said is None:
         outcome = Outcome.WRONG_FORMAT
     details: dict[str, JSON] = {"level": level, "reference": gold, "candidate": said, "how": answer.extraction.how}
     if note is not None:
         details["note"] = note
-    metrics = {"answer_found": 0.0 if said is None else 1.0}
+    metrics: dict[str, float | None] = {"answer_found": 0.0 if said is None else 1.0}
     return Verdict(value=float(bool(equal)), is_correct=bool(equal), outcome=outcome, metrics=metrics, details=details)

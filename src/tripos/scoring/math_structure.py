@@ -17,7 +17,7 @@ _SYMBOLS = {
     r"\dfrac": r"\frac", r"\tfrac": r"\frac", r"\cfrac": r"\frac", r"\%": "%", r"\$": "", "$": "", r"\degree": "°", "{,}": ",",
     r"\leq": r"\le", r"\geq": r"\ge", r"\lbrace": r"\{", r"\rbrace": r"\}", r"\displaystyle": "", r"\infin ": r"\infty ",
 }  # fmt: skip
-_SPACING = re.compile(r"\\[!,;:> ]|\\q?quad\b|~|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\.?|\\[()\[\]](?=\s*$)|^\s*\\[(\[]")
+_SPACING = re.compile(r"(?<!\\)\\[!,;:> ]|\\q?quad\b|~|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\.?|\\[()\[\]](?=\s*$)|^\s*\\[(\[]")
 _DEGREE = re.compile(r"\^\s*(?:\\circ|\{\s*\\circ\s*\}|°)")
 _STYLE = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|mathit|operatorname|hbox)\s*\{([^{}]*)\}")
 _ARGUMENT = r"(\{(?:[^{}]|\{[^{}]*\})*\}|\\[a-zA-Z]+|[0-9a-zA-Z])"
@@ -89,7 +89,7 @@ def compare(gold: str, said: str) -> tuple[str, bool | None]:
     left, right = normalise(gold), normalise(said)
     if "=" not in left and (assigned := _ASSIGNED.fullmatch(right)):
         right = assigned["value"].strip()
-    if re.sub(r"\s", "", left) == re.sub(r"\s", "", right) != "":
+    if _tight(left) == _tight(right) != "":
         return "text", True
     quoted = _STYLE.fullmatch(gold.strip()) is not None
     a, b = parse(left), parse(right)
@@ -97,6 +97,11 @@ def compare(gold: str, said: str) -> tuple[str, bool | None]:
         same = _word(left) == _word(right)
         return "text", True if same else (False if quoted and isinstance(b, Other) and b.words else None)
     return "structure", _equal(a, b)
+
+
+def _tight(text: str) -> str:
+    """Without blanks, except where one parts two digits: "3 1/2" is not "31/2"."""
+    return re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text)
 
 
 def normalise(latex: str) -> str:
@@ -139,7 +144,7 @@ def parse(text: str) -> Value:
     items = _split(text)
     if len(items) > 1:
         return Bag(tuple(parse(item) for item in items))
-    return Other(re.sub(r"\s", "", text), words=re.fullmatch(r"\(?[A-Za-z]\)?|[A-Za-z]{3,}(?: [A-Za-z]+)*", text) is not None)
+    return Other(_tight(text), words=re.fullmatch(r"\(?[A-Za-z]\)?|[A-Za-z]{3,}(?: [A-Za-z]+)*", text) is not None)
 
 
 def _equal(a: Value, b: Value) -> bool | None:
@@ -149,9 +154,9 @@ def _equal(a: Value, b: Value) -> bool | None:
         return _equal(a.items[0], b)
     if isinstance(b, Bag) and len(b.items) == 1 and not isinstance(a, Bag):
         return _equal(a, b.items[0])
-    if isinstance(a, Number) and isinstance(b, Group | Bag) or isinstance(b, Number) and isinstance(a, Group | Bag):
-        several = b if isinstance(a, Number) else a
-        return False if all(isinstance(item, Number) for item in several.items) else None  # type: ignore[union-attr]
+    for one, several in ((a, b), (b, a)):
+        if isinstance(one, Number) and isinstance(several, Group | Bag):
+            return False if all(isinstance(item, Number) for item in several.items) else None
     if isinstance(a, Group) and isinstance(b, Group):
         return _equal_groups(a, b)
     if isinstance(a, Bag) and isinstance(b, Bag):
@@ -173,7 +178,7 @@ def _equal_numbers(a: Number, b: Number) -> bool | None:
         share, plain = (a.value / 100, b.value) if a.unit == "%" else (b.value / 100, a.value)
         if share == plain:
             return True
-    if a.value.denominator == b.value.denominator == 1 or abs(a.value - b.value) > _ROUNDING * max(1, abs(a.value)):
+    if a.value.denominator == b.value.denominator == 1 or abs(a.value - b.value) > _ROUNDING * max(Fraction(1), abs(a.value)):
         return False
     return None
 

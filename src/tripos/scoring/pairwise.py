@@ -6,7 +6,6 @@ always prefers the first place would thus call everything correct, so the strict
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -103,6 +102,7 @@ class Pairwise:
 
 async def _both(judge: Judge, first: Brief, second: Brief) -> tuple[JudgeAudit, ...]:
     """The audits of both orders; what was said and paid in one is kept when the other fails."""
+    import asyncio  # here, so that listing the benchmarks does not pay for it
 
     async def order(put: Brief, label: str) -> tuple[JudgeAudit, ...]:
         _, said = await judge.rule(put.prompt, COMPARISON.parse, reminder=COMPARISON.reminder, label=label)

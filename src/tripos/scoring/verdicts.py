@@ -85,11 +85,15 @@ class Correctness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
+_AT_AN_END = re.compile(r"^[^\w\n]*(TRUE|FALSE)\b|\b(TRUE|FALSE)[^\w\n]*$", re.MULTILINE)
 _FIELDS = re.compile(r"extracted_final_answer|\bcorrect\W*:", re.IGNORECASE)
 
 
 def read_correctness(reply: str) -> Correctness | None:
-    """The last `correct:` line; if the structured format is missing altogether, TRUE or FALSE, if only one is there."""
+    """The last `correct:` line; if the structured format is missing altogether, the word TRUE or FALSE.
+
+    Such a word counts when only one of the two occurs and it begins or ends a line: inside a sentence it may be a quotation.
+    """
     lines = _values("correct", reply)
     if lines:
         words = re.findall(r"[a-z]+", lines[-1].lower())
@@ -103,8 +107,12 @@ def read_correctness(reply: str) -> Correctness | None:
         )
     if _FIELDS.search(reply):
         return None
-    tokens = set(re.findall(r"(?<![\w])(TRUE|FALSE)(?![\w])", reply)) or set(re.findall(r"\A\W*(true|false)\W*\Z", reply.lower()))
-    return Correctness(correct=tokens.pop().lower() == "true") if len(tokens) == 1 else None
+    bare = reply.strip("*`\"'. \n").upper()
+    text = bare if bare in {"TRUE", "FALSE"} else reply
+    if len(set(re.findall(r"\b(?:TRUE|FALSE)\b", text))) != 1:
+        return None
+    standing = _AT_AN_END.search(text)
+    return Correctness(correct="TRUE" in standing.groups()) if standing else None
 
 
 def _last(values: list[str]) -> str | None:

@@ -51,13 +51,13 @@ def simpleqa(options: Options) -> Benchmark:
 
 
 def to_sample(row: Mapping[str, Any]) -> Sample | None:
-    """One row; None where question or answer is blank. The id is the hash of the question: upstream has none."""
+    """One row; None where question or answer is blank. Upstream has no id: it is the hash of the row's content."""
     problem, answer = str(row["problem"] or "").strip(), str(row["answer"] or "").strip()
     if not problem or not answer:
         return None
     labels = _labels(row["metadata"])
     return Sample(
-        record_id=f"simpleqa-{short(digest(problem))}",
+        record_id=f"simpleqa-{short(digest([problem, answer, row['metadata']]))}",
         input=problem,
         reference=answer,
         subject=labels.get("topic"),

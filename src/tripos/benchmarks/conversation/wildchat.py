@@ -1,11 +1,12 @@
 """WildChat: real conversations, the answer compared with the assistant's stored reply.
 
 Source: `allenai/WildChat-1M` on the hub, split `train`, about 838,000 conversations, ODC-BY. Columns used: `conversation_hash`,
-`conversation` (turns with `role`, `content`, `toxic`, `redacted`), `turn`, `language`, `toxic`, `redacted`, `model`.
+`conversation` (turns with `role`, `content`, `toxic`, `redacted`), `turn`, `language`, `toxic`, `redacted`.
 Paper: Zhao et al. 2024, arXiv:2405.01470.
 
 Kept are English conversations of one exchange in which neither message is blank; rows that upstream marks as toxic or redacted are
-left out. The id is `conversation_hash`. The reference is the stored reply of the model of that time.
+left out. The reference is the stored reply of the model of that time. The id is `conversation_hash`, which the data card says is shared
+by conversations of the same content, with a hash of the two messages: repeats of an exchange are one sample.
 
 Scoring, by the OpenJarvis evaluation page: a judge compares both in both orders, five levels each; `is_correct` is a win or a tie
 in either order. That rule also passes whatever a judge prefers for its place alone, so `strict` (both orders), `graded`
@@ -20,6 +21,7 @@ from typing import Any
 
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
 from tripos.benchmarks.sources import huggingface
+from tripos.core.identity import digest, short
 from tripos.core.records import Sample
 from tripos.scoring.pairwise import Pairwise
 
@@ -59,8 +61,8 @@ def to_sample(row: Mapping[str, Any]) -> Sample | None:
     prompt, reply = (str(t["content"] or "") for t in turns)
     if not prompt.strip() or not reply.strip():
         return None
-    source = {"reference_model": str(row["model"])} if row.get("model") else {}
-    return Sample(record_id=str(row["conversation_hash"]), input=prompt, reference=reply, subject="conversation", dimensions=source)
+    record_id = f"{row['conversation_hash']}-{short(digest([prompt, reply]))}"
+    return Sample(record_id=record_id, input=prompt, reference=reply, subject="conversation")
 
 
 def ask(sample: Sample) -> str:
@@ -70,7 +72,10 @@ def ask(sample: Sample) -> str:
 
 def calibration() -> Iterator[Case]:
     """A reply as good as the stored one passes; silence and whatever loses in both orders does not."""
-    turns = [{"role": "user", "content": "Name a stool with three legs."}, {"role": "assistant", "content": "A tripos, or a milking stool."}]
+    turns = [
+        {"role": "user", "content": "Name a stool with three legs."},
+        {"role": "assistant", "content": "A tripos, or a milking stool."},
+    ]
     row = {"conversation_hash": "calibration", "conversation": turns, "turn": 1, "language": "English", "toxic": False, "redacted": False}
     sample = to_sample(row)
     assert sample is not None

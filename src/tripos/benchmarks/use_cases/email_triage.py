@@ -38,9 +38,12 @@ _SHAPE = {"urgency": (str,), "category": (str,), "due": (str, NULL), "reply": (s
 CONTRACT = f"""Triage the newest message of the thread (the one shown first) by the policy, and draft the reply to its sender.
 
 How the policy is read
-- "The message" is the newest message. Earlier messages count only for rules that speak of the thread, and for a deadline that the newest message says still stands.
-- The deadline is the moment by which the newest message wants something done or answered. A date on which something merely takes place is not a deadline. All times are local time.
-- Amounts and words count when they stand in the text of the newest message; its subject and earlier messages do not count. A word counts only in exactly this form (letter case does not matter).
+- "The message" is the newest message. Earlier messages count only for rules that speak of the thread, and for a deadline
+  that the newest message says still stands.
+- The deadline is the moment by which the newest message wants something done or answered. A date on which something
+  merely takes place is not a deadline. All times are local time.
+- Amounts and words count when they stand in the text of the newest message; its subject and earlier messages do not
+  count. A word counts only in exactly this form (letter case does not matter).
 
 How to answer
 End your answer with one JSON object and write nothing after it:
@@ -48,7 +51,11 @@ End your answer with one JSON object and write nothing after it:
 - urgency: {", ".join(URGENCIES[:-1])} or {URGENCIES[-1]}.
 - category: {", ".join(CATEGORIES[:-1])} or {CATEGORIES[-1]}.
 - due: the deadline of the newest message as YYYY-MM-DDTHH:MM, or null if it has none.
-- reply: the text of the reply, {MIN_WORDS} to {MAX_WORDS} words. It begins with a greeting that has the sender's first or last name (within the first {GREETING_CHARACTERS} characters). It contains the reference code that the newest message gives; if due is not null, the date of due, as YYYY-MM-DD; if the newest message names an amount of money, that amount in digits. It contains no other dates, weekdays, times, codes or numbers in digits than those of the thread: do not invent any.
+- reply: the text of the reply, {MIN_WORDS} to {MAX_WORDS} words.
+  - It begins with a greeting that has the sender's first or last name, within the first {GREETING_CHARACTERS} characters.
+  - It contains the reference code that the newest message gives for its matter; if due is not null, the date of due, as
+    YYYY-MM-DD; if the newest message names an amount of money, that amount in digits.
+  - It contains no other dates, weekdays, times, codes or numbers in digits than those of the thread: do not invent any.
 """
 
 

@@ -19,7 +19,7 @@ DIFFICULTIES = ("easy", "middle", "hard")
 _MESSAGES = {"easy": (1, 2), "middle": (2, 3), "hard": (3, 5)}
 _DISTRACTORS = {"easy": 0, "middle": 1, "hard": 2}
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = ("January February March April May June July August September October November December").split()
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,16 @@ class Plan:
     word: str | None
     old_word: str | None
     distractors: int
+
+    @property
+    def renumbered(self) -> bool:
+        """Whether the newest message gives another reference code than the earlier ones."""
+        return self.distractors > 1 and len(self.speakers) > 1
+
+    @property
+    def first_code(self) -> str:
+        """The reference code of the earlier messages."""
+        return self.old_code if self.renumbered else self.code
 
     @property
     def body(self) -> str:
@@ -262,9 +272,13 @@ def _newest_body(plan: Plan) -> str:
             middle.append(_say(plan, "money", scene.money, amount=_money(plan, "money", plan.amount)))
     if plan.word is not None:
         middle.append(_say(plan, "word", WORD_SENTENCES[plan.word]))
-    elif not scene.private and not plan.settled and plan.distractors:
+    elif scene.serious and not plan.settled and plan.distractors:
         middle.append(_say(plan, "other words", random.Random(f"{plan.seed}/other").choice(SAME_IN_OTHER_WORDS)))
     middle += _distractions(plan)
+    if plan.renumbered:
+        middle.append(
+            _say(plan, "renumbered", "The number $old of my first message {is no longer valid|was a mistake}.", old=plan.old_code)
+        )
     random.Random(f"{plan.seed}/order").shuffle(middle)
     ask = "" if plan.settled else _say(plan, "ask", {"task": scene.task, "choice": scene.choice, "none": scene.none}[plan.asks])
     due = _deadline_sentence(plan) if plan.deadline is not None else ""
@@ -277,7 +291,7 @@ def _distractions(plan: Plan) -> list[str]:
     date = long_date(plan.sent[-1] + timedelta(days=rng.randint(2, 30)))
     other = rng.choice(plan.world.others).name
     said = [
-        spin(rng, f"{{Our office is closed on|The stocktaking here takes place on|Our new hall opens on}} {date}."),
+        spin(rng, f"{{Our office is closed on|The stocktaking here takes place on|The next fire drill here is on}} {date}."),
         spin(rng, f"{{{other} has asked me about it as well|I have told {other} about it|{other} sends greetings}}."),
     ]
     rng.shuffle(said)
@@ -287,13 +301,16 @@ def _distractions(plan: Plan) -> list[str]:
 def _earlier_body(plan: Plan, index: int) -> str:
     part = f"earlier {index}"
     if not plan.speakers[index]:
-        text = "{Thank you for your message|Many thanks for writing}. {We have taken note of it|I have passed it on} and {will write again|shall be in touch}."
+        text = (
+            "{Thank you for your message|Many thanks for writing}. "
+            "{We have taken note of it|I have passed it on} and {will write again|shall be in touch}."
+        )
         return _letter(plan, part, plan.world.sender, plan.world.owner, [_say(plan, part, text)])
     if index != plan.speakers.index(True):
-        text = "{I have had no word about|I come back to|May I remind you of} my message {about|on} the subject of $thing."
+        text = "{I am still waiting for an answer to|May I remind you of|I come back to} {my first message|what I wrote first}."
         reminder = _say(plan, part, text)
         return _letter(plan, part, plan.world.owner, plan.world.sender, [reminder])
-    sentences = [_say(plan, part, plan.scene.opening, code=plan.old_code if plan.distractors == 2 else plan.code)]
+    sentences = [_say(plan, part, plan.scene.opening, code=plan.first_code)]
     if plan.old_amount is not None:
         sentences.append(_say(plan, f"{part} money", plan.scene.old_money, amount=_money(plan, "old money", plan.old_amount)))
     if plan.old_word is not None:
@@ -313,7 +330,8 @@ def _letter(plan: Plan, part: str, to: Person, by: Person, sentences: list[str])
 def _with_headers(plan: Plan, index: int, body: str) -> str:
     sender, owner = plan.world.sender, plan.world.owner
     by, to = (sender, owner) if plan.speakers[index] else (owner, sender)
-    subject = _say(plan, "subject", plan.scene.subject, code=plan.code)
+    newest = index == len(plan.speakers) - 1
+    subject = _say(plan, "subject", plan.scene.subject, code=plan.code if newest else plan.first_code)
     sent = plan.sent[index]
     lines = [f"From: {by.name} <{by.address}>", f"To: {to.name} <{to.address}>", f"Date: {long_date(sent)}, {sent:%H:%M}"]
     lines.append(f"Subject: {'Re: ' if index else ''}{subject}")

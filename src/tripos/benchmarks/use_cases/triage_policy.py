@@ -203,7 +203,8 @@ def draw_policy(rng: random.Random, vocabulary: Vocabulary, *, rules: int, joine
 def _draw_rule(rng: random.Random, vocabulary: Vocabulary, kind: str, labels: Sequence[str], *, double: bool) -> Rule:
     conditions = [_draw_condition(rng, vocabulary, kind)]
     if double:
-        second = rng.choice([k for k in ("class", "asks", "amount_over", "unanswered") if k != kind])
+        apart = {"settled": ("asks", "amount_over")}.get(kind, ())
+        second = rng.choice([k for k in ("class", "asks", "amount_over", "unanswered") if k != kind and k not in apart])
         conditions.append(_draw_condition(rng, vocabulary, second))
     return Rule(tuple(conditions), rng.choice(labels))
 
@@ -216,7 +217,7 @@ def _draw_condition(rng: random.Random, vocabulary: Vocabulary, kind: str) -> Co
         "amount_over": lambda: rng.choice(EUROS),
         "word": lambda: tuple(rng.sample(vocabulary.words, rng.randint(2, 4))),
         "unanswered": lambda: rng.randint(2, 3),
-        "asks": lambda: rng.choice(("choice", "task", "none")),
+        "asks": lambda: rng.choice(("choice", "task")),
     }
     return Condition(kind, drawn[kind]() if kind in drawn else None)
 

@@ -13,12 +13,12 @@ MIN_WORDS, MAX_WORDS = 20, 120
 GREETING_CHARACTERS = 60
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS = ("january february march april may june july august september october november december").split()
-_MONTH = "|".join(f"{m}|{m[:3]}\\.?" if m != "may" else m for m in _MONTHS)
+_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+_MONTH = "|".join(f"{m}|{m[:3]}" for m in _MONTHS)
 _CODE = re.compile(r"\b[A-Za-z]{2,5}-\d{3,}\b")
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})(?=\D|\Z)")
-_DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+({_MONTH})\b,?(?:\s+(\d{{4}}))?", re.IGNORECASE)
-_MONTH_FIRST = re.compile(rf"\b({_MONTH})\s+(\d{{1,2}})(?:st|nd|rd|th)?\b,?(?:\s+(\d{{4}})\b)?", re.IGNORECASE)
+_DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+({_MONTH})\b\.?,?(?:\s+(\d{{4}}))?", re.IGNORECASE)
+_MONTH_FIRST = re.compile(rf"\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b,?(?:\s+(\d{{4}})\b)?", re.IGNORECASE)
 _TWELVE = re.compile(r"\b(\d{1,2})(?::(\d{2}))?\s*([ap])\.?m\b\.?", re.IGNORECASE)
 _CLOCK = re.compile(r"(?<!\d)(\d{1,2}):(\d{2})(?::00)?(?!\d)")
 _NUMBER = re.compile(r"\d+(?:[.,'’\u00a0\u202f]\d+)*")
@@ -58,7 +58,7 @@ def _date(year: str | None, month: int, day: str) -> list[str]:
 
 
 def _month(word: str) -> int:
-    return next(i for i, name in enumerate(_MONTHS, 1) if name.startswith(word.lower().rstrip(".")))
+    return next(i for i, name in enumerate(_MONTHS, 1) if name.startswith(word.lower()))
 
 
 def _time(hour: int, minute: str | None) -> list[str]:
@@ -77,20 +77,21 @@ _READERS = {
 
 def _number(raw: str) -> str:
     """Thousands separators removed; 4,250.00 is 4250."""
-    whole, _, cents = raw.rpartition(".") if re.search(r"\.\d{1,2}\Z", raw) else (raw, "", "")
+    split = re.fullmatch(r"(.*\d)[.,](\d{1,2})", raw)
+    whole, cents = (split[1], split[2]) if split else (raw, "")
     digits = re.sub(r"\D", "", whole) if _THOUSANDS.fullmatch(whole) or whole.isdigit() else whole
     plain = digits.lstrip("0") or "0"
     return f"{plain}.{cents}" if cents.strip("0") else plain
 
 
 def grounds(thread: str, due: datetime | None) -> list[str]:
-    """The tokens that a reply may use, sorted: those of the thread, of the moment that is due, and the weekdays of its dates."""
+    """The tokens that a reply may use, sorted: those of the thread, of the moment that is due, and the weekdays and years of its dates."""
     allowed = tokens(thread)
     if due is not None:
         allowed |= tokens(f"{due:%Y-%m-%d %H:%M}")
     for token in list(allowed):
         if re.fullmatch(r"date:\d{4}-\d{2}-\d{2}", token):
-            allowed.add(f"day:{_WEEKDAYS[date.fromisoformat(token[5:]).weekday()]}")
+            allowed |= {f"day:{_WEEKDAYS[date.fromisoformat(token[5:]).weekday()]}", f"number:{token[5:9]}"}
     return sorted(allowed)
 
 

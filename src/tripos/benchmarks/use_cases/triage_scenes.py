@@ -34,6 +34,11 @@ class Scene:
     words: tuple[str, ...] = ()
     private: bool = False
 
+    @property
+    def serious(self) -> bool:
+        """Whether somebody may be displeased."""
+        return "penalty" in self.words
+
 
 WORD_SENTENCES = {
     "outage": "{Our staff speak of|Everybody here calls it} an outage.",
@@ -121,7 +126,7 @@ FAMILIES: dict[str, tuple[Scene, ...]] = {
             "|the booking number is} $code.",
             task="{Please bring a cake|Please tell me how many of you are coming}.",
             choice="{Please choose between fish and the vegetable pie|Please choose between the early and the late bus}.",
-            none="{Everything is arranged; just come if you like.|There is nothing to prepare.}",
+            none="{Everything is arranged and nobody needs to answer.|There is nothing to prepare and nothing to answer.}",
             money="{The whole evening costs the company|We may spend} $amount.",
             old_money="{Last time we spent|The first offer was} $amount.",
             words=_SOFT,
@@ -133,8 +138,8 @@ FAMILIES: dict[str, tuple[Scene, ...]] = {
             classes=("colleague", "colleague", "supplier"),
             things=("forklift", "measuring bench", "software licence", "new shelving", "delivery van"),
             subject="{Request|Purchase request} $code: $thing",
-            opening="{We would like to buy|Our department in $place asks for|For $place we plan to order} a $thing. {The request is filed as"
-            "|You find the papers under} $code.",
+            opening="{We would like to buy|Our department in $place asks for|For $place we plan to order} a $thing. "
+            "{The request is filed as|You find the papers under} $code.",
             task="{Please get two more offers|Please enter it in the budget|Please order it}.",
             choice="{Please approve or refuse it|Please tell us whether you approve|Please choose between buying and hiring}.",
             none="{Head office has already signed it; you only get a copy.|This is a copy for your files.}",
@@ -178,7 +183,7 @@ FAMILIES: dict[str, tuple[Scene, ...]] = {
             "|Your card has the number} $code.",
             task="{Please tell me how many of you are coming|Please bring the big coffee pot}.",
             choice="{Please choose between soup and salad|Please choose between Saturday and Sunday}.",
-            none="{Just come along if you like.|I only wanted to share my joy.}",
+            none="{There is no need to answer.|I only wanted to share my joy; no answer is needed.}",
             words=_SOFT,
             private=True,
         ),
@@ -206,7 +211,7 @@ FAMILIES: dict[str, tuple[Scene, ...]] = {
             opening="{I am writing about the $thing in $place|This concerns the $thing in $place}. {The file has the number"
             "|Our file is} $code.",
             task="{Please send us the signed papers|Please name a witness|Please file your statement}.",
-            choice="{Please accept or refuse the settlement, that is, approve it or not|Please choose between a hearing and a written procedure}.",
+            choice="{Please approve or refuse the settlement|Please choose between a hearing and a written procedure}.",
             none="{The court has been told; this copy is for your files.|This is a notice only.}",
             money="{The sum in dispute is|What is at stake is} $amount.",
             old_money="{The first claim was for|The claim began at} $amount.",

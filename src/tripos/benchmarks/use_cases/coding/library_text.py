@@ -62,7 +62,7 @@ def @main(@text):
 ''', lambda rng, d: [phrase(rng, 9) if rng.random() < 0.9 else ""], {"width": range(9, 19)}),
     Module("text", ("read_settings", "parse_pairs", "settings_of"), '''\
 def @main(@text):
-    """Read settings such as "size@eq4@sep color@eqred" into a dictionary of strings.
+    """Read settings such as "size@{eq}4@sep color@{eq}red" into a dictionary of strings.
 
     Pieces are separated by "@sep". In each piece, key and value are what stands before and after the first "@eq", both
     stripped of white space at their ends. A piece without "@eq" or with an empty key is ignored. Where a key occurs
@@ -295,7 +295,7 @@ def @main(@table):
 def @main(@left, @right):
     """Compare two dictionaries from name to number, @left (old) and @right (new).
 
-    Returns the dictionary {"added": …, "removed": …, "changed": …} of sorted lists of names: those only in the new
+    Returns the dictionary {"added": ..., "removed": ..., "changed": ...} of sorted lists of names: those only in the new
     one, those only in the old one, and those in both whose numbers differ by more than @slack.
     """
     added = []
@@ -310,7 +310,7 @@ def @main(@left, @right):
         if @key not in @right:
             removed.append(@key)
     return {"added": sorted(added), "removed": sorted(removed), "changed": sorted(changed)}
-'''.replace("…", "..."), lambda rng, d: _two_books(rng), {"slack": (1, 2)}),
+''', lambda rng, d: _two_books(rng), {"slack": (1, 2)}),
     Module("tables", ("who_has", "reverse_index", "index_by_item"), '''\
 def @main(@table):
     """Turn a dictionary from owner to a list of things into one from thing to owners.

@@ -1,6 +1,6 @@
 """What a reference module of the repair benchmark is, and how its names and constants are drawn.
 
-Text is Python with holes: `@name` is an identifier or a constant that is drawn per sample. The docstring is the whole
+Text is Python with holes: `@name` (or `@{name}` before a letter) is an identifier or a constant that is drawn per sample. The docstring is the whole
 specification: every constant and every edge case that a mutation can touch is stated there, so that a repair is decidable.
 All text is ASCII and free of f-strings, so that syntax-tree positions are character positions on every Python version.
 """
@@ -17,7 +17,7 @@ from tripos.benchmarks.use_cases.coding.words import invented
 
 Draws = dict[str, Any]
 
-_HOLE = re.compile(r"@(\w+)")
+_HOLE = re.compile(r"@\{?(\w+)\}?")
 _POOLS: dict[str, tuple[str, ...]] = {  # disjoint, so that two holes never get the same name
     "items": ("items", "values", "entries", "series"),
     "item": ("item", "value", "entry", "element"),

@@ -1,0 +1,56 @@
+"""`tripos estimate`: what a run or a suite will take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tripos.cli import options
+from tripos.cli.run import suite_of
+from tripos.reports.tables import out, print_json, print_table
+
+if TYPE_CHECKING:
+    from tripos.runs.estimate import Estimate
+
+
+@click.command("estimate")
+@click.option("-c", "--config", help="Suite: a TOML file, or the name of a shipped one.")
+@click.option("--model-filter", help="Only models whose name contains this text.")
+@options.what
+@options.model
+@options.how
+@options.where
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(config: str | None, model_filter: str | None, as_json: bool, **flags: Any) -> int:
+    """Calls, tokens, cost and time before paying. Nothing is asked."""
+    from tripos.runs.estimate import estimate
+    from tripos.store.database import Database
+    from tripos.store.reading import Reader
+
+    suite = suite_of(config, model_filter, flags)
+    store = suite.runs[0].store
+    reader = Reader(Database(store, read_only=True)) if "://" in store or Path(store).exists() else None
+    found = [estimate(spec, reader) for spec in suite.runs]
+    if as_json:
+        print_json({"runs": [e.plain() for e in found]})
+        return 0
+    rows = [[e.benchmark, e.model, e.calls, e.prompt_tokens, *_spans(e), e.seconds] for e in found]
+    columns = ["Benchmark", "Model", "Calls", "Prompt tokens", "Completion tokens", "Cost", "Judge calls", "Seconds"]
+    print_table("Estimate", columns, rows, right=range(2, 8))
+    out().print(f"{found[0].basis}. A cost of – means that the price is not known (local models have none).", markup=False)
+    return 0
+
+
+def _spans(e: Estimate) -> tuple[Any, ...]:
+    tokens = _span(e.completion_tokens_low, e.completion_tokens_high)
+    return tokens, _dollars(e.cost_usd_low, e.cost_usd_high), _span(e.judge_calls_low, e.judge_calls_high)
+
+
+def _span(low: int, high: int) -> str:
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _dollars(low: float | None, high: float | None) -> str | None:
+    return None if low is None or high is None else f"${low:.2f}" if low == high else f"${low:.2f} to ${high:.2f}"

@@ -1,0 +1,94 @@
+"""What a run will take, before it is paid. Nothing is asked.
+
+Prompt tokens are counted as characters / 4 (stated as an estimate; a tokenizer would have to be fetched). Completion
+tokens are the mean of what this model gave on this benchmark before, where the store knows it; else between 0 and the
+limit. Judge calls are counted where the scorer always asks one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tripos.core.records import Usage, text_of
+from tripos.engines.prices import cost_usd
+from tripos.runs.plan import compose
+from tripos.runs.selection import select
+from tripos.runs.spec import RunSpec
+from tripos.store.reading import Reader
+
+_CHARACTERS_A_TOKEN = 4
+_LOOKED_AT = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Bounds of one run. Costs are None where the price is unknown, times where nothing was measured before."""
+
+    benchmark: str
+    model: str
+    samples: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens_low: int
+    completion_tokens_high: int
+    cost_usd_low: float | None
+    cost_usd_high: float | None
+    judge_calls_low: int
+    judge_calls_high: int
+    seconds: float | None
+    basis: str
+
+    def plain(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return asdict(self)
+
+
+def estimate(spec: RunSpec, reader: Reader | None) -> Estimate:
+    """Estimates one run from its rendered prompts and from what the store remembers.
+
+    Raises:
+        TriposError: the benchmark cannot be loaded.
+    """
+    _, benchmark = compose(spec)
+    selection = select(benchmark, spec)
+    characters = looked_at = 0
+    for sample in selection:
+        rendered = benchmark.prompt(sample)
+        characters += len(rendered) if isinstance(rendered, str) else sum(len(text_of(m.content)) for m in rendered)
+        looked_at += 1
+        if looked_at >= _LOOKED_AT:
+            break
+    calls = selection.total * spec.attempts * max(1, len(spec.prompt_variants))
+    prompt_tokens = round(characters / max(looked_at, 1) / _CHARACTERS_A_TOKEN * calls)
+    tokens, seconds = _before(spec, reader)
+    low, high = (round(tokens * calls),) * 2 if tokens is not None else (0, calls * spec.params.max_tokens)
+    needs = benchmark.scorer.needs
+    return Estimate(
+        benchmark=spec.benchmark,
+        model=spec.model.name,
+        samples=selection.total,
+        calls=calls,
+        prompt_tokens=prompt_tokens,
+        completion_tokens_low=low,
+        completion_tokens_high=high,
+        cost_usd_low=cost_usd(spec.model.name, Usage(prompt_tokens=prompt_tokens, completion_tokens=low)),
+        cost_usd_high=cost_usd(spec.model.name, Usage(prompt_tokens=prompt_tokens, completion_tokens=high)),
+        judge_calls_low=calls if "judge" in needs else 0,
+        judge_calls_high=calls * 2 if needs & {"judge", "judge?"} else 0,
+        seconds=seconds * calls / int(spec.max_workers) if seconds is not None and spec.max_workers != "auto" else None,
+        basis=f"{looked_at} prompts at {_CHARACTERS_A_TOKEN} characters a token; "
+        + ("answers as in earlier runs" if tokens is not None else "answers between none and --max-tokens"),
+    )
+
+
+def _before(spec: RunSpec, reader: Reader | None) -> tuple[float | None, float | None]:
+    """(mean completion tokens, mean latency in seconds) of this model on this benchmark in the store."""
+    if reader is None:
+        return None, None
+    rows = reader.database.execute(
+        """SELECT avg(k.completion_tokens), avg(k.latency_seconds) FROM trial t JOIN run r ON r.run_id = t.run_id
+        JOIN candidate k ON k.candidate_id = t.candidate_id WHERE r.benchmark = ? AND r.model = ? AND k.status = 'answered'""",
+        (spec.benchmark, spec.model.name),
+    )
+    return (rows[0][0], rows[0][1]) if rows else (None, None)
