@@ -45,7 +45,10 @@ def events(*items: dict[str, Any]) -> list[str]:
     return [f"event: {item['type']}\ndata: {json.dumps(item)}\n\n" for item in items]
 
 
-BEGIN = {"type": "message_start", "message": {**answer(), "content": [], "stop_reason": None, "usage": {"input_tokens": 9, "output_tokens": 1}}}
+BEGIN = {
+    "type": "message_start",
+    "message": {**answer(), "content": [], "stop_reason": None, "usage": {"input_tokens": 9, "output_tokens": 1}},
+}
 TEXT = (
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
     {"type": "ping"},
@@ -93,7 +96,9 @@ async def test_what_is_sent() -> None:
                 {"type": "image_url", "image_url": "https://example.org/a.png"},
             ],
         ),
-        Message(role="assistant", tool_calls=(ToolCall(id="t1", name="add", arguments='{"a": 1}'), ToolCall(id="t2", name="add", arguments="{"))),
+        Message(
+            role="assistant", tool_calls=(ToolCall(id="t1", name="add", arguments='{"a": 1}'), ToolCall(id="t2", name="add", arguments="{"))
+        ),
         Message(role="tool", tool_call_id="t1", content="2"),
         Message(role="tool", tool_call_id="t2", content="bad"),
         Message(role="user", content="So?"),
@@ -104,7 +109,9 @@ async def test_what_is_sent() -> None:
         await engine.generate(conversation, params, tools=[TOOL])
         await engine.close()
         asked = fake.asked[0]
-    assert "sk-test" in asked.headers.get("x-api-key", "") + asked.headers.get("authorization", ""), "the header differs between SDK versions"
+    assert "sk-test" in asked.headers.get("x-api-key", "") + asked.headers.get("authorization", ""), (
+        "the header differs between SDK versions"
+    )
     assert asked.body == {
         "model": "claude-haiku-4-5",
         "max_tokens": 5,
@@ -370,7 +377,10 @@ async def test_preflight_with_a_wrong_key_says_so() -> None:
 
 async def test_what_cannot_be_sent_is_refused() -> None:
     engine = Anthropic(EngineSettings(model="claude-haiku-4-5", api_key="k", base_url="http://127.0.0.1:1"))
-    for part, words in (({"type": "input_audio"}, "input_audio"), ({"type": "image_url", "image_url": "data:image/png;base64,@"}, "base64")):
+    for part, words in (
+        ({"type": "input_audio"}, "input_audio"),
+        ({"type": "image_url", "image_url": "data:image/png;base64,@"}, "base64"),
+    ):
         with pytest.raises(EngineError, match=words) as caught:
             await engine.generate((Message(role="user", content=[part]),), PARAMS)
         assert not caught.value.retryable

@@ -147,7 +147,10 @@ def test_keys_come_from_the_usual_variables_and_local_servers_get_none(monkeypat
 
 
 async def test_every_local_server_is_asked_and_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving({"/v1/models": [models("a", "b", owner="vllm")]}) as vllm, serving({"/api/tags": [tags("qwen3:8b", "b:latest")]}) as ollama:
+    with (
+        serving({"/v1/models": [models("a", "b", owner="vllm")]}) as vllm,
+        serving({"/api/tags": [tags("qwen3:8b", "b:latest")]}) as ollama,
+    ):
         monkeypatch.setenv("VLLM_HOST", vllm.url)
         monkeypatch.setenv("OLLAMA_HOST", ollama.url)
         found = await discover("b")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -44,6 +45,13 @@ def at(path: str, *replies: Reply) -> dict[str, list[Reply]]:
 
 def events(*bodies: dict[str, Any]) -> list[str]:
     return [f"data: {json.dumps(body)}\r\n\r\n" for body in bodies]
+
+
+def camel(body: Any) -> Any:
+    """The API takes both spellings of a field, and versions of the SDK differ in which they send."""
+    if isinstance(body, dict):
+        return {re.sub("_([a-z])", lambda m: m.group(1).upper(), k): camel(v) for k, v in body.items()}
+    return [camel(v) for v in body] if isinstance(body, list) else body
 
 
 def engine_for(fake: Fake, **settings: Any) -> Google:
@@ -95,7 +103,7 @@ async def test_what_is_sent() -> None:
         await engine.close()
         asked = fake.asked[0]
     assert asked.headers["x-goog-api-key"] == "g-test"
-    body = asked.body
+    body = camel(asked.body)
     assert body["systemInstruction"]["parts"] == [{"text": "Be brief."}]
     assert body["generationConfig"] == {
         "temperature": 0.0,
@@ -185,7 +193,12 @@ INFO = "type.googleapis.com/google.rpc"
         (failure(429, "RESOURCE_EXHAUSTED", "quota", {"@type": f"{INFO}.RetryInfo", "retryDelay": "13.5s"}), "rate_limited", True, 13.5),
         (failure(500, "INTERNAL", "oops"), "server_error", True, None),
         (failure(503, "UNAVAILABLE", "overloaded"), "server_error", True, None),
-        (failure(400, "INVALID_ARGUMENT", "API key not valid", {"@type": f"{INFO}.ErrorInfo", "reason": "API_KEY_INVALID"}), "auth", False, None),
+        (
+            failure(400, "INVALID_ARGUMENT", "API key not valid", {"@type": f"{INFO}.ErrorInfo", "reason": "API_KEY_INVALID"}),
+            "auth",
+            False,
+            None,
+        ),
         (failure(403, "PERMISSION_DENIED", "no"), "auth", False, None),
         (failure(404, "NOT_FOUND", "no such model"), "not_found", False, None),
         (failure(400, "INVALID_ARGUMENT", "exceeds the maximum number of tokens allowed (1048576)"), "context_length", False, None),
@@ -204,7 +217,9 @@ async def test_an_error_page_that_is_not_json() -> None:
     assert (error.kind, error.retryable, error.status) == ("server_error", True, 502)
 
 
-@pytest.mark.parametrize("body", ["<html>gateway</html>", "[]", '{"candidates": []}', '{"candidates": [{"content": {"parts": [{"text": "x"}]}}]}', "3"])
+@pytest.mark.parametrize(
+    "body", ["<html>gateway</html>", "[]", '{"candidates": []}', '{"candidates": [{"content": {"parts": [{"text": "x"}]}}]}', "3"]
+)
 async def test_a_body_that_is_no_answer_is_malformed(body: str) -> None:
     error = await failing(Reply(200, body))
     assert (error.kind, error.retryable) == ("malformed", True)
@@ -264,7 +279,7 @@ async def test_preflight_names_the_nearest_model() -> None:
     page = {"models": [{"name": "models/gemini-2.5-flash-lite"}, {"name": "models/gemini-2.5-pro"}]}
     with serving({**at("/models/", failure(404, "NOT_FOUND", "no")), **at("/models", Reply(body=page))}) as fake:
         engine = engine_for(fake)
-        with pytest.raises(EngineError, match="did you mean 'gemini-2.5-flash-lite'") as caught:
+        with pytest.raises(EngineError, match=r"did you mean 'gemini-2\.5-flash-lite'") as caught:
             await engine.preflight()
         await engine.close()
     assert caught.value.kind == "not_found"

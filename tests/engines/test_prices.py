@@ -156,5 +156,5 @@ def test_a_broken_price_file_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_missing_price_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIPOS_PRICES", "/nowhere/prices.toml")
-    with pytest.raises(ConfigError, match="/nowhere/prices.toml"):
+    with pytest.raises(ConfigError, match=r"/nowhere/prices\.toml"):
         price_of("gpt-4o")

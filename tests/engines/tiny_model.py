@@ -6,6 +6,7 @@ It says nothing of sense, but it loads, tokenizes, samples and stops like any ot
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 CONTEXT_TOKENS = 8192
 END = "<|end|>"
@@ -19,6 +20,7 @@ def build(directory: Path, *, seed: int = 0, chat_template: bool = True) -> Path
     """Writes model, tokenizer and generation settings into `directory` and returns it; the same seed, the same weights."""
     import torch
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+    from transformers.utils import logging
 
     tokenizer = _tokenizer(chat_template)
     ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in (("bos", "<|start|>"), ("eos", END), ("pad", "<|pad|>"))}
@@ -39,11 +41,27 @@ def build(directory: Path, *, seed: int = 0, chat_template: bool = True) -> Path
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
         _prefer_printable(model, tokenizer)
-    model.generation_config = GenerationConfig(bos_token_id=ids["bos"], eos_token_id=ids["eos"], pad_token_id=ids["pad"])
+    # `transformers serve` samples only where the model's own settings say so, whatever temperature is asked for
+    own = {f"{name}_token_id": number for name, number in ids.items()}
+    model.generation_config = GenerationConfig(do_sample=True, temperature=1.0, **own)
+    logging.disable_progress_bar()
     directory.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
     return directory
+
+
+def build_in_cache(cache: Path, model_id: str = "tiny/random", **options: Any) -> Path:
+    """The same model as a download of the hub would lie in its cache (`HF_HUB_CACHE`); returns the cache.
+
+    `transformers serve` lists only models that lie there, and only under their hub ids.
+    """
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    home = cache / f"models--{model_id.replace('/', '--')}"
+    build(home / "snapshots" / revision, **options)
+    (home / "refs").mkdir(exist_ok=True)
+    (home / "refs" / "main").write_text(revision)
+    return cache
 
 
 def _tokenizer(chat_template: bool):  # type: ignore[no-untyped-def]

@@ -6,14 +6,31 @@ import asyncio
 import os
 import time
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from conftest import living
 
 from tripos.sandbox.bubblewrap import Bubblewrap
 from tripos.sandbox.sandbox import Completed, Limits
 
 MIB = 1 << 20
+
+
+def living(word: str) -> list[int]:
+    """Processes of this machine with `word` in their command line."""
+    return [int(entry.name) for entry in _processes() if word.encode() in _command_line(entry)]
+
+
+def _processes() -> Iterator[Path]:
+    return (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def _command_line(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 async def ran(sandbox: Bubblewrap, program: str, **limits: float) -> Completed:

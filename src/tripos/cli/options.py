@@ -5,6 +5,7 @@ Each becomes a setting of the run specification; an option that was not given is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,8 +62,8 @@ what = _group(
 )
 model = _group(
     _o("-e", "--engine", help="Engine key (ollama, vllm, cloud, ...).  [default: auto]"),
-    _o("--base-url", envvar="JARVIS_BACKEND_BASE_URL", help="OpenAI-compatible endpoint URL."),
-    _o("--api-key", envvar="JARVIS_BACKEND_API_KEY", help="API key for the endpoint; better given by the environment."),
+    _o("--base-url", help="OpenAI-compatible endpoint URL.  [env: JARVIS_BACKEND_BASE_URL]"),
+    _o("--api-key", help="API key for the endpoint; better given as  [env: JARVIS_BACKEND_API_KEY]"),
     _o("--model-option", "model_options", multiple=True, metavar="KEY=VALUE", help="Setting of the engine; may be repeated."),
     _o("--temperature", type=click.FloatRange(min=0), help="Generation temperature.  [default: 0.0]"),
     _o("--max-tokens", type=click.IntRange(min=1), help="Maximum output tokens.  [default: 2048]"),
@@ -127,6 +128,15 @@ def given(flags: dict[str, Any]) -> dict[str, Any]:
     if "model_options" in settings:
         settings["options"] = dict(_pair(text) for text in settings.pop("model_options"))
     return {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+
+
+def from_environment(settings: dict[str, Any]) -> dict[str, Any]:
+    """Adds the endpoint that the environment names, for a run without a suite file (a suite has its own rule)."""
+    if settings.get("engine") in (None, "auto"):
+        for name, variable in (("base_url", "JARVIS_BACKEND_BASE_URL"), ("api_key", "JARVIS_BACKEND_API_KEY")):
+            if name not in settings and os.environ.get(variable):
+                settings[name] = os.environ[variable]
+    return settings
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -51,7 +51,7 @@ def suite_of(config: str | None, model_filter: str | None, flags: dict[str, Any]
     elif model_filter is not None:
         raise ConfigError("--model-filter chooses among the models of a suite; it needs --config")
     else:
-        suite = single(settings)
+        suite = single(options.from_environment(settings))
     return suite if replay is None else replace(suite, runs=tuple(_replaying(r, replay) for r in suite.runs))
 
 

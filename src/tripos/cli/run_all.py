@@ -28,7 +28,7 @@ def command(**flags: Any) -> int:
         if name in settings:
             raise ConfigError(f"{flag} does not go with run-all, which runs every benchmark; use `tripos run`")
     keys = benchmarks.names()
-    first = single({**settings, "benchmark": keys[0]})
+    first = single(options.from_environment({**settings, "benchmark": keys[0]}))
     runs = tuple(replace(first.runs[0], benchmark=key) for key in keys)
     suite = replace(first, name="run-all", runs=runs)
     if display.pop("dry_run"):

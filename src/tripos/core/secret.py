@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 
 class Secret:
     """A key. It prints as `***`, cannot be serialised, compares equal to nothing but itself; `reveal()` is the only way in."""
@@ -17,3 +19,9 @@ class Secret:
 
     def __repr__(self) -> str:
         return "***"
+
+
+def without_password(url: str) -> str:
+    """A URL whose password, if it has one, is masked."""
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", ":***@") if parts.password else url

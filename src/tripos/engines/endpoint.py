@@ -22,6 +22,9 @@ from tripos.engines.engine import Engine
 from tripos.engines.limiter import Limiter
 
 
+_GONE_AFTER = 4
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Exponential back-off with full jitter, bounded; a Retry-After that the server sends wins up to `longest_seconds`."""
@@ -98,6 +101,7 @@ class Endpoint:
         self.timeout_seconds = timeout_seconds
         self.counters = Counters()
         self._rng = random.Random()
+        self._unreachable = 0  # requests in a row that never reached the server
 
     async def generate(
         self,
@@ -121,7 +125,9 @@ class Endpoint:
             except EngineError as error:
                 self.counters.errors[error.kind] += 1
                 retries.append({"at": time.time(), "kind": error.kind, "status": error.status, "error": str(error)[:300]})
-                if not error.retryable or len(retries) >= self.policy.tries:
+                self._unreachable = self._unreachable + 1 if error.kind == "connection" else 0
+                gone = self._unreachable >= _GONE_AFTER * self.policy.tries  # do not wait out every sample at a dead server
+                if gone or not error.retryable or len(retries) >= self.policy.tries:
                     error.add_note(f"after {len(retries)} tries" if len(retries) > 1 else "not retried")
                     raise
                 await asyncio.sleep(self.policy.delay_seconds(len(retries), error, self._rng))
@@ -150,6 +156,7 @@ class Endpoint:
         return completion
 
     def _count(self, completion: Completion) -> None:
+        self._unreachable = 0
         counters = self.counters
         counters.succeeded += 1
         counters.prompt_tokens += completion.usage.prompt_tokens or 0

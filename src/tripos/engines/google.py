@@ -333,7 +333,7 @@ def _translated(where: str, *, streamed: bool) -> Iterator[None]:
         raise EngineError(f"{where}: {'no connection' if connecting else 'no byte'} in time", kind=kind, retryable=True) from error
     except httpx2.TransportError as error:
         raise EngineError(f"{where}: {type(error).__name__}: {error}", kind="connection", retryable=True) from error
-    except (ValueError, errors.UnknownApiResponseError) as error:  # JSON or shape of the answer
+    except (ValueError, TypeError, KeyError, AttributeError, errors.UnknownApiResponseError) as error:  # the SDK's reader on nonsense
         raise EngineError(f"{where}: the answer cannot be read: {str(error)[:300]}", kind="malformed", retryable=True) from error
 
 

@@ -197,6 +197,9 @@ def _room(loaded: _Loaded, prompt_tokens: int, max_tokens: int) -> int:
 def _settings(loaded: _Loaded, params: GenerationParams, room: int, extra: dict[str, Any]) -> Any:
     from transformers import GenerationConfig
 
+    for name in extra:
+        if not hasattr(GenerationConfig(), name):
+            raise refused("transformers", f"{name!r}: it is no setting of transformers' GenerationConfig")
     own = loaded.model.generation_config
     sampling: dict[str, Any] = {"do_sample": False}
     if params.temperature > 0:  # top_k would be 50 if it were not switched off

@@ -63,16 +63,9 @@ class Endpoints:
     async def _get(self, model: ModelSpec, spec: RunSpec, *, stream: bool | None = None) -> Endpoint:
         key, base_url, served = await engine_of(model)
         streamed = spec.stream if stream is None else stream
-        name = (
-            key,
-            base_url,
-            model.name,
-            streamed,
-            str(sorted(model.options.items())),
-            spec.benchmark if key == "replay" else "",
-            model.api_key_env,
-            id(model.api_key),
-        )
+        recorded = spec.benchmark if key == "replay" else ""
+        options = str(sorted(model.options.items()))
+        name = (key, base_url, model.name, streamed, options, recorded, model.api_key_env, id(model.api_key))
         if name not in self._endpoints:
             settings = EngineSettings(
                 model=served,

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from tripos.core.errors import EngineError, JudgeError, StoreError
+from tripos.core.errors import BudgetExhausted, EngineError, JudgeError, StoreError
 from tripos.core.records import Completion, Extraction, JudgeAudit, Message, Outcome, Sample, Verdict
 from tripos.runs.lines import Header, line
 from tripos.runs.plan import Plan
@@ -103,6 +103,8 @@ class Pipeline:
     async def _later(self, job: Job, completion: Completion, extraction: Extraction, scored: Awaitable[Verdict], began: float) -> None:
         try:
             verdict = await scored
+        except (StoreError, BudgetExhausted):
+            raise
         except Exception as error:  # ours or the judge's, never the candidate's: unscored, kept, retried on resume
             audits = error.audits if isinstance(error, JudgeError) else ()
             self._finish(job, completion, extraction, msgspec.structs.replace(_UNSCORED, audits=audits), began, [], error)

@@ -174,8 +174,9 @@ class Runner:
             try:
                 completion = await pipeline.answer(job)
             except BudgetExhausted as error:
+                if self.control.stopping is None:
+                    self.watcher.warn(f"{error}: stopping; what was done is kept")
                 self.control.stop("budget")
-                self.watcher.warn(str(error))
                 return
         if completion is not None:
             waiting = pipeline.grade(job, completion)
@@ -239,6 +240,8 @@ class _Graders:
     async def _grade(self, grading: Awaitable[None]) -> None:
         try:
             await grading
+        except BudgetExhausted:
+            self.control.stop("budget")
         finally:
             self._places.release()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tripos.core.records import GenerationParams
-from tripos.core.secret import Secret
+from tripos.core.secret import Secret, without_password
 
 DEFAULT_JUDGE = "gpt-5-mini-2025-08-07"
 DEFAULT_STORE = "results/tripos.db"
@@ -124,7 +124,7 @@ class RunSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteSpec:
-    """A matrix of runs. `models` and `benchmarks` are the sizes of the matrix before any filter."""
+    """A matrix of runs, models outside, benchmarks inside."""
 
     name: str
     description: str
@@ -146,4 +146,6 @@ def public(value: Any) -> Any:
         return {k: public(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [public(v) for v in value]
+    if isinstance(value, str) and "://" in value:
+        return without_password(value)
     return str(value) if isinstance(value, Path) else value

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tripos.core.errors import StoreError
+from tripos.core.secret import without_password
 from tripos.store.schema import MIGRATIONS, POSTGRESQL, SQLITE, VERSION, statements
 
 Row = tuple[Any, ...]
@@ -129,7 +130,7 @@ class Database:
             raise StoreError(f"the store {self.url}: {_advice(str(error))}") from error
         except Exception as error:
             if type(error).__module__.startswith("psycopg"):
-                raise StoreError(f"the store {_without_password(self.url)}: {error}") from error
+                raise StoreError(f"the store {without_password(self.url)}: {error}") from error
             raise
 
 
@@ -149,10 +150,3 @@ def _quote(path: Path) -> str:
     from urllib.parse import quote
 
     return quote(str(path))
-
-
-def _without_password(url: str) -> str:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":***@") if parts.password else url

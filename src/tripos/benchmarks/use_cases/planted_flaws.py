@@ -74,7 +74,7 @@ class Numbers(handler.ContentHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[str] = []
+        self.seen: list[str] = list()
 
     def startElement(self, name, attrs) -> None:
         self.seen.append(attrs.get("number", name))
@@ -85,7 +85,7 @@ OF_INPUT: tuple[Pattern, ...] = (
         cwe=89,
         role="storage",
         verb="find",
-        constants=("DATABASE = os.environ[\"$APP_DATABASE\"]",),
+        constants=('DATABASE = os.environ["${APP}_DATABASE"]',),
         imports=("import os", "import sqlite3"),
         flawed='''
 def $fn($field: str) -> list[tuple]:
@@ -109,7 +109,7 @@ def $fn($field: str) -> list[tuple]:
         cwe=89,
         role="storage",
         verb="list",
-        constants=("DATABASE = os.environ[\"$APP_DATABASE\"]",),
+        constants=('DATABASE = os.environ["${APP}_DATABASE"]',),
         imports=("import os", "import sqlite3"),
         flawed='''
 def $fn(order: str) -> list[tuple]:
@@ -239,31 +239,31 @@ def $fn(title: str, content: bytes) -> str:
         role="routes",
         verb="search",
         imports=("from markupsafe import escape",),
-        flawed='''
+        flawed="""
 @routes.get("/$path")
 def $handler():
     require("$perm")
     wanted = request.args.get("$field", "")
     found = len(wanted.split())
     return f"<h1>$Nouns</h1><p>{found} words looked up: {wanted}</p>"  #!
-''',
+""",
         safe=(
-            '''
+            """
 @routes.get("/$path")
 def $handler():
     require("$perm")
     wanted = escape(request.args.get("$field", ""))
     found = len(wanted.split())
     return f"<h1>$Nouns</h1><p>{found} words looked up: {wanted}</p>"
-''',
-            '''
+""",
+            """
 @routes.get("/$path")
 def $handler():
     require("$perm")
     wanted = request.args.get("$field", "")
     found = len(wanted.split())
     return f"<h1>$Nouns</h1><p>{found} words looked up</p>"
-''',
+""",
         ),
     ),
     Pattern(
@@ -271,23 +271,23 @@ def $handler():
         role="routes",
         verb="preview",
         imports=("from markupsafe import Markup",),
-        flawed='''
+        flawed="""
 @routes.post("/$path")
 def $handler():
     require("$perm")
     note = request.form["note"]
     card = Markup("<div class='$noun'>" + note + "</div>")  #!
     return render_template("$noun.html", card=card)
-''',
+""",
         safe=(
-            '''
+            """
 @routes.post("/$path")
 def $handler():
     require("$perm")
     note = request.form["note"]
     card = Markup("<div class='$noun'>{}</div>").format(note)
     return render_template("$noun.html", card=card)
-''',
+""",
         ),
     ),
     Pattern(
@@ -370,35 +370,35 @@ def $fn(text: str) -> list:
     return list(read["$nouns"])
 ''',
         ),
-        route=_UPLOAD + '    return jsonify($module.$fn(request.get_data(as_text=True)))\n',
+        route=_UPLOAD + "    return jsonify($module.$fn(request.get_data(as_text=True)))\n",
     ),
     Pattern(
         cwe=601,
         role="routes",
         verb="leave",
-        flawed='''
+        flawed="""
 @routes.post("/$path")
 def $handler():
     require("$perm")
     session.pop("$noun", None)
     return redirect(request.args.get("next", "/"))  #!
-''',
+""",
         safe=(
-            '''
+            """
 @routes.post("/$path")
 def $handler():
     require("$perm")
     session.pop("$noun", None)
     pages = {"list": "/$nouns", "start": "/"}
     return redirect(pages.get(request.args.get("next"), "/"))
-''',
-            '''
+""",
+            """
 @routes.post("/$path")
 def $handler():
     require("$perm")
     session.pop("$noun", None)
     return redirect(url_for("routes.start", tab=request.args.get("next", "all")))
-''',
+""",
         ),
     ),
     Pattern(

@@ -127,14 +127,14 @@ def $fn(page: bytes) -> str:
         flawed='''
 def $fn(body: bytes) -> str:
     """The signature under a message about a $noun."""
-    key = os.environb[b"$APP_SIGNING_KEY"]
+    key = os.environb[b"${APP}_SIGNING_KEY"]
     return hashlib.md5(key + body).hexdigest()  #!
 ''',
         safe=(
             '''
 def $fn(body: bytes) -> str:
     """The signature under a message about a $noun."""
-    key = os.environb[b"$APP_SIGNING_KEY"]
+    key = os.environb[b"${APP}_SIGNING_KEY"]
     return hmac.new(key, body, hashlib.sha256).hexdigest()
 ''',
         ),
@@ -190,20 +190,20 @@ def $fn() -> str:
         flawed='''
 def $fn(token: str) -> bool:
     """Whether a device that reports a $noun knows our token."""
-    expected = os.environ["$APP_DEVICE_TOKEN"]
+    expected = os.environ["${APP}_DEVICE_TOKEN"]
     return token == expected  #!
 ''',
         safe=(
             '''
 def $fn(token: str) -> bool:
     """Whether a device that reports a $noun knows our token."""
-    expected = os.environ["$APP_DEVICE_TOKEN"]
+    expected = os.environ["${APP}_DEVICE_TOKEN"]
     return hmac.compare_digest(token.encode(), expected.encode())
 ''',
             '''
 def $fn(state: str) -> bool:
     """Whether a $noun may still be changed."""
-    expected = os.environ.get("$APP_OPEN_STATE", "open")
+    expected = os.environ.get("${APP}_OPEN_STATE", "open")
     return state == expected
 ''',
         ),
@@ -216,7 +216,7 @@ def $fn(state: str) -> bool:
         flawed='''
 def $fn(body: bytes, signature: str) -> None:
     """Refuses a message about a $noun whose signature is wrong."""
-    key = os.environb[b"$APP_HOOK_KEY"]
+    key = os.environb[b"${APP}_HOOK_KEY"]
     expected = hmac.new(key, body, hashlib.sha256).hexdigest()
     if signature != expected:  #!
         raise PermissionError("signature")
@@ -225,7 +225,7 @@ def $fn(body: bytes, signature: str) -> None:
             '''
 def $fn(body: bytes, signature: str) -> None:
     """Refuses a message about a $noun whose signature is wrong."""
-    key = os.environb[b"$APP_HOOK_KEY"]
+    key = os.environb[b"${APP}_HOOK_KEY"]
     expected = hmac.new(key, body, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(signature, expected):
         raise PermissionError("signature")
@@ -243,7 +243,7 @@ def $fn() -> dict[str, str]:
     return {
         "user": "$app",
         "password": "$secret",  #!
-        "host": os.environ.get("$APP_HOST", "localhost"),
+        "host": os.environ.get("${APP}_HOST", "localhost"),
     }
 ''',
         safe=(
@@ -252,8 +252,8 @@ def $fn() -> dict[str, str]:
     """How to reach the store of $nouns."""
     return {
         "user": "$app",
-        "password": os.environ["$APP_PASSWORD"],
-        "host": os.environ.get("$APP_HOST", "localhost"),
+        "password": os.environ["${APP}_PASSWORD"],
+        "host": os.environ.get("${APP}_HOST", "localhost"),
     }
 ''',
             '''
@@ -262,7 +262,7 @@ def $fn() -> dict[str, str]:
     return {
         "user": "$app",
         "password": Path("/run/secrets/$app").read_text(encoding="utf-8").strip(),
-        "host": os.environ.get("$APP_HOST", "localhost"),
+        "host": os.environ.get("${APP}_HOST", "localhost"),
     }
 ''',
         ),
@@ -282,7 +282,7 @@ def $fn(count: int) -> None:
             '''
 def $fn(count: int) -> None:
     """Reports how many $nouns there are to the meter service."""
-    headers = {"Authorization": f"Bearer {os.environ['$APP_METER_TOKEN']}"}
+    headers = {"Authorization": f"Bearer {os.environ['${APP}_METER_TOKEN']}"}
     requests.post("https://meter.$app.example/$nouns", headers=headers, json={"count": count}, timeout=5)
 ''',
         ),
@@ -329,50 +329,50 @@ def $fn(app: Flask) -> None:
         cwe=862,
         role="routes",
         verb="delete",
-        flawed='''
+        flawed="""
 @routes.delete("/$path/<int:number>")  #!
 def $handler(number: int):  #!
     journal.append(("delete", "$noun", number))  #!
     del held["$nouns"][number]  #!
     return "", 204  #!
-''',
+""",
         safe=(
-            '''
+            """
 @routes.delete("/$path/<int:number>")
 def $handler(number: int):
     require("$perm")
     journal.append(("delete", "$noun", number))
     del held["$nouns"][number]
     return "", 204
-''',
+""",
         ),
     ),
     Pattern(
         cwe=862,
         role="routes",
         verb="change",
-        flawed='''
+        flawed="""
 @routes.patch("/$path/<int:number>")  #!
 def $handler(number: int):  #!
     changes = request.get_json()  #!
     held["$nouns"][number]["$field"] = str(changes["$field"])  #!
     return jsonify(number=number)  #!
-''',
+""",
         safe=(
-            '''
+            """
 @routes.patch("/$path/<int:number>")
 def $handler(number: int):
     require("$perm")
     changes = request.get_json()
     held["$nouns"][number]["$field"] = str(changes["$field"])
     return jsonify(number=number)
-''',
-            '''
+""",
+            """
 @routes.get("/$path")
 @public
 def $handler():
     return jsonify(service="$app", well=True)
-''',
+""",
         ),
     ),
 )

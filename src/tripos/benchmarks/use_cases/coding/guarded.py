@@ -16,7 +16,7 @@ from typing import Any
 
 from tripos.benchmarks.use_cases.coding.module import Call
 
-STEPS = 20_000
+STEPS = 4_000
 LARGEST = 4_000
 _BITS = 4_000
 
@@ -76,6 +76,11 @@ class Guarded:
         self._left = STEPS
         self._names: dict[str, Any] = {"__tick__": self._tick, "__small__": _small, "__name__": "solution"}
         exec(compile(instrumented, "<module>", "exec"), self._names)  # noqa: S102 (our own code, see the module's docstring)
+
+    @property
+    def steps_taken(self) -> int:
+        """Of the latest call."""
+        return STEPS - self._left
 
     def run(self, call: Call) -> list[Outcome]:
         """One outcome a step (or a single one for a function). After an endless step there are no further ones."""

@@ -14,13 +14,13 @@ def _nested(rng: Random, depth: int = 0) -> list[Any]:
 
 
 def _task_tree(rng: Random, depth: int = 0) -> dict[str, Any]:
-    width = rng.randint(0, 3) if depth < 3 else 0
-    return {"cost": rng.randint(0, 9), "done": rng.random() < 0.3, "parts": [_task_tree(rng, depth + 1) for _ in range(width)]}
+    width = rng.randint(0 if depth else 1, 3) if depth < 3 else 0
+    return {"cost": rng.randint(0, 9), "done": rng.random() < (0.25 if depth else 0.1), "parts": [_task_tree(rng, depth + 1) for _ in range(width)]}
 
 
 def _network(rng: Random) -> dict[str, list[str]]:
     places = [invented(rng) for _ in range(rng.randint(3, 8))]
-    return {place: rng.sample(places, rng.randint(0, min(2, len(places)))) for place in places}
+    return {place: rng.sample(places, rng.randint(1, 2)) for place in places}
 
 
 def _journey(rng: Random, d: Draws) -> list[Any]:
@@ -45,8 +45,8 @@ def _bookings(rng: Random, d: Draws) -> list[Any]:
 
 
 def _grid(rng: Random) -> list[Any]:
-    width = rng.randint(1, 6)
-    return [["".join(rng.choice("##..." if rng.random() < 0.5 else "#.") for _ in range(width)) for _ in range(rng.randint(0, 5))]]
+    width, height = rng.randint(2, 7), rng.choice((0, 1, 3, 4, 5, 6))
+    return [["".join(rng.choice("##...") for _ in range(width)) for _ in range(height)]]
 
 
 def _document(rng: Random, d: Draws) -> list[Any]:

@@ -22,7 +22,8 @@ LEVELS = ("easy", "middle", "hard")
 HIDDEN = 16
 _CALLS = HIDDEN + 1  # one failing call is shown
 _TRIES = 60  # drawn instances before we give up; one nearly always suffices
-_LOUD, _QUIET = 0.7, 0.5  # shares of failing calls: an easy bug fails at least, a middle one at most so often
+_LOUD, _QUIET = 0.3, 0.5  # shares of failing calls: an easy bug fails at least, a middle one at most so often
+_PATIENCE = 2  # calls of a mutant that may run for ever; with more of them it is given up at once, which keeps the making of samples fast
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,10 @@ def draw_repair(rng: Random, family: str, level: str, *, control: bool = False) 
         reference, chosen = module.drawn(rng)
         calls = _calls(rng, module, chosen)
         right = _outcomes(reference, calls)
-        mutant = calls and right and _mutant(rng, reference, calls, right, level)
-        if mutant:
-            return _repair(rng, module, reference, mutant, calls, right, control)
+        mutant = _mutant(rng, reference, calls, right, level) if right else None
+        task = mutant and _repair(rng, module, reference, mutant, calls, right, control)
+        if task:
+            return task
     raise AssertionError(f"no {level} repair of the family {family} in {_TRIES} draws")
 
 
@@ -85,12 +87,19 @@ def _calls(rng: Random, module: Module, chosen: dict[str, Any]) -> list[Call]:
 
 
 def _outcomes(source: str, calls: Sequence[Call]) -> list[list[Outcome]]:
-    """What each call gives; empty if the source does not even compile or cannot be loaded."""
+    """What each call gives; empty for a source that does not compile, and for one that runs for ever again and again."""
     try:
         guarded = Guarded(ast.parse(source))
     except SyntaxError:
         return []
-    return [guarded.run(call) for call in calls]
+    outcomes: list[list[Outcome]] = []
+    endless = 0
+    for call in calls:
+        outcomes.append(guarded.run(call))
+        endless += outcomes[-1][-1][0] == "endless" or ("raises", "RecursionError") in outcomes[-1]
+        if endless > _PATIENCE:
+            return []
+    return outcomes
 
 
 def _mutant(rng: Random, reference: str, calls: Sequence[Call], right: list[list[Outcome]], level: str) -> _Mutant | None:
@@ -114,7 +123,7 @@ def _mutant(rng: Random, reference: str, calls: Sequence[Call], right: list[list
                     if _both_matter(both, mutant, other):
                         return both
             quiet.append(mutant)
-        elif (level == "easy" and share >= 1 - _LOUD) or (level == "middle" and share <= _QUIET):
+        elif (level == "easy" and share >= _LOUD) or (level == "middle" and share <= _QUIET):
             return mutant
     return None
 
@@ -130,10 +139,20 @@ def _both_matter(both: _Mutant, one: _Mutant, other: _Mutant) -> bool:
     return len(both.failing) < _CALLS and bool(one.failing & both.failing) and bool(other.failing & both.failing)
 
 
+def _plausible(claimed: list[Outcome], actual: list[Outcome]) -> bool:
+    """A mistaken user expects a value of the right kind, not an exception."""
+    return all(c[0] == a[0] == "value" and type(c[1]) is type(a[1]) for c, a in zip(claimed, actual, strict=False))
+
+
 def _repair(
     rng: Random, module: Module, reference: str, mutant: _Mutant, calls: list[Call], right: list[list[Outcome]], control: bool
-) -> Repair:
-    shown = rng.choice(sorted(mutant.failing, key=lambda i: (len(repr(calls[i])), i))[: max(1, len(mutant.failing) // 2)])
+) -> Repair | None:
+    """The task; None where a control would have nothing plausible to report."""
+    open_to_report = [i for i in mutant.failing if not control or _plausible(mutant.outcomes[i], right[i])]
+    if not open_to_report:
+        return None
+    short_first = sorted(open_to_report, key=lambda i: (len(repr(calls[i])), i))
+    shown = rng.choice(short_first[: (len(short_first) + 1) // 2])
     rest = [i for i in range(_CALLS) if i != shown]
     actual, claimed = (right[shown], mutant.outcomes[shown]) if control else (mutant.outcomes[shown], right[shown])
     return Repair(

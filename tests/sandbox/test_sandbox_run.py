@@ -1,0 +1,193 @@
+"""The contract of `Sandbox.run`, for the sandboxes that can be had here."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tripos.core.errors import ConfigError, SandboxError
+from tripos.sandbox.bubblewrap import Bubblewrap
+from tripos.sandbox.choose import choose, probe
+from tripos.sandbox.docker import Docker
+from tripos.sandbox.process import Process
+from tripos.sandbox.sandbox import Limits, Sandbox
+from tripos.sandbox.supervise import Job, _completed
+
+KINDS: dict[str, Callable[[], Bubblewrap | Docker | Process]] = {"bubblewrap": Bubblewrap, "process": Process}
+if Docker().missing() is None:
+    KINDS["docker"] = Docker
+
+
+@pytest.fixture(params=list(KINDS))
+def each(request: pytest.FixtureRequest) -> Sandbox:
+    kind = KINDS[request.param]()
+    reason = kind.missing()
+    if reason is not None:
+        pytest.fail(reason)
+    return kind
+
+
+async def test_it_reads_files_and_stdin_and_gives_back_what_was_asked(each: Sandbox) -> None:
+    program = """
+import os, sys
+print(open("in/text").read(), open("bytes", "rb").read(), sys.stdin.read(), sorted(os.listdir()))
+print("complaint", file=sys.stderr)
+os.makedirs("out")
+open("out/result", "wb").write(b"\\x00\\xff")
+sys.exit(3)
+"""
+    files = {"program.py": program, "in/text": "tëxt", "bytes": b"\x00\n"}
+    completed = await each.run(["python3", "program.py"], files, stdin=b"typed", collect=["out/result", "missing"])
+    assert completed.stdout.decode() == "tëxt b'\\x00\\n' typed ['bytes', 'in', 'program.py']\n"
+    assert completed.stderr == b"complaint\n"
+    assert (completed.returncode, completed.stopped, completed.timed_out, completed.output_truncated) == (3, None, False, False)
+    assert completed.files == {"out/result": b"\x00\xff"}
+
+
+async def test_a_signal_is_told_as_128_and_its_number(each: Sandbox) -> None:
+    completed = await each.run(["python3", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"], {})
+    assert completed.returncode == 128 + signal.SIGSEGV
+
+
+async def test_a_program_that_does_not_exist_is_data(each: Sandbox) -> None:
+    completed = await each.run(["no-such-program"], {})
+    assert completed.returncode == 127
+    assert b"no-such-program" in completed.stderr
+
+
+async def test_other_programs_than_python_run_too(each: Sandbox) -> None:
+    completed = await each.run(["sh", "-c", "cat - a | tr a-z A-Z; exit 2"], {"a": "file"}, stdin=b"in ")
+    assert (completed.stdout, completed.returncode) == (b"IN FILE", 2)
+
+
+async def test_the_time_is_up_in_every_sandbox(each: Sandbox) -> None:
+    completed = await each.run(["python3", "-c", "import time; print(1, flush=True); time.sleep(60)"], {}, Limits(wall_seconds=1.0))
+    assert (completed.timed_out, completed.returncode, completed.stdout) == (True, None, b"1\n")
+
+
+async def test_megabytes_go_in_and_come_out(each: Sandbox) -> None:
+    content = os.urandom(5 << 20)
+    program = "import shutil, sys; shutil.copyfileobj(sys.stdin.buffer, open('copy', 'wb'))"
+    completed = await each.run(["python3", "-c", program], {}, stdin=content, collect=["copy"])
+    assert completed.files["copy"] == content
+
+
+async def test_links_and_pipes_are_not_collected(each: Sandbox) -> None:
+    program = """
+import os
+os.symlink("/usr/bin/env", "link")
+os.symlink("/usr", "folder")
+os.mkfifo("pipe")
+os.mkdir("directory")
+"""
+    names = ["link", "folder/bin/env", "pipe", "directory"]
+    completed = await each.run(["python3", "-c", program], {}, collect=names)
+    assert (completed.returncode, completed.files) == (0, {})
+
+
+async def test_what_prints_and_leaves_a_child_behind_is_not_waited_for(each: Sandbox) -> None:
+    program = "import os, time; print('done', flush=True); os.fork() == 0 and time.sleep(30)"
+    completed = await each.run(["python3", "-c", program], {}, Limits(wall_seconds=20))
+    assert (completed.stdout, completed.returncode) == (b"done\n", 0)
+    assert completed.wall_seconds < 10
+
+
+@pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/../../b", "", ".", "nul\0"])
+async def test_a_file_name_must_stay_inside_the_workspace(each: Sandbox, name: str) -> None:
+    with pytest.raises(SandboxError, match="not a relative file name"):
+        await each.run(["python3", "-c", ""], {name: "x"})
+    with pytest.raises(SandboxError, match="not a relative file name"):
+        await each.run(["python3", "-c", ""], {}, collect=[name])
+
+
+async def test_more_than_the_workspace_can_hold_is_refused_before_it_runs(each: Sandbox) -> None:
+    with pytest.raises(SandboxError, match="disk_bytes = 1048576"):
+        await each.run(["python3", "-c", ""], {"big": bytes(2 << 20)}, Limits(disk_bytes=1 << 20))
+
+
+async def test_without_bwrap_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(SandboxError, match="apt-get install bubblewrap"):
+        await Bubblewrap().run(["python3", "-c", ""], {})
+    with pytest.raises(SandboxError, match="apt-get install bubblewrap"):
+        choose()
+
+
+async def test_a_bwrap_that_may_not_make_namespaces_says_how_to_allow_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing = tmp_path / "bwrap"
+    refusing.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(SandboxError, match="user namespaces are forbidden here; allow them"):
+        await Bubblewrap().run(["python3", "-c", ""], {})
+
+
+def test_auto_is_bubblewrap() -> None:
+    assert choose().name == "bubblewrap"
+
+
+def test_no_walls_only_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose("process").name == "process"
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(SandboxError, match="no safe place"):
+        choose("auto")
+
+
+def test_a_wrong_name_is_told_the_right_one() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'bubblewrap'"):
+        choose("bubblewarp")
+
+
+@pytest.mark.skipif("docker" in KINDS, reason="a Docker engine runs here")
+async def test_without_an_engine_docker_says_what_is_missing() -> None:
+    reason = probe()["docker"]
+    assert reason is not None
+    assert "systemctl start docker" in reason or "docs.docker.com" in reason or "docker pull" in reason
+    with pytest.raises(SandboxError, match="docker"):
+        await Docker().run(["python3", "-c", ""], {})
+
+
+def test_the_docker_command_has_every_wall() -> None:
+    command = " ".join(Docker()._command("name", Limits(memory_bytes=1 << 20, disk_bytes=1 << 20, processes=7)))
+    for wall in (
+        "--network none",
+        "--read-only",
+        "--cap-drop ALL",
+        "--security-opt no-new-privileges",
+        "--user 65534:65534",
+        "--pids-limit 8",
+        "--memory 2097152 --memory-swap 2097152",
+        "--pull never",
+        "size=1048576",
+    ):
+        assert wall in command
+
+
+def test_probe_tells_every_sandbox() -> None:
+    said = probe()
+    assert list(said) == ["bubblewrap", "docker", "process"]
+    assert said["bubblewrap"] is None
+
+
+REPORTS = st.binary() | st.builds(
+    lambda words, body: " ".join(words).encode() + b"\n" + body,
+    st.lists(st.sampled_from(["0", "-", "-5", "wall", "1e9", "nan", "7", "99999999999999", "x"]), max_size=8),
+    st.binary(max_size=20),
+)
+
+
+@given(REPORTS)
+def test_a_report_that_makes_no_sense_is_a_lost_run_and_never_an_exception(report: bytes) -> None:
+    completed = _completed(report, Job(["x"], {}, Limits(), b"", ["file"]))
+    assert completed.stopped == "lost" or len(completed.stdout) + len(completed.stderr) <= len(report)
+
+
+async def test_the_report_is_read_back() -> None:
+    completed = _completed(b"0 - 1.5 2 1 - 3\nabcdef", Job(["x"], {}, Limits(), b"", ["a", "b"]))
+    assert (completed.stdout, completed.stderr, completed.files, completed.wall_seconds) == (b"ab", b"c", {"b": b"def"}, 1.5)
