@@ -8,19 +8,32 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_judge import answer_of, exhibits, outside, replying, with_judge
 
+from scripted_judge import answer_of, exhibits, outside, replying, with_judge
 from tripos.core.errors import JudgeError
 from tripos.core.records import Outcome, Sample, Verdict
 from tripos.scoring.choice import LETTER, ChoiceLetter, ChoiceMatch, letters, multiple_choice_prompt, read_letter, valid_letters
 from tripos.scoring.scorer import Instruments
 
-CITIES = Sample(record_id="q1", input="Which city is the capital of Hungary?", reference="C", choices=("Vienna", "Prague", "Budapest", "Graz"))
+CITIES = Sample(
+    record_id="q1", input="Which city is the capital of Hungary?", reference="C", choices=("Vienna", "Prague", "Budapest", "Graz")
+)
 SCIENCE = Sample(
     record_id="q2",
     input="Which of these cells make antibodies?",
     reference="B",
-    choices=("T cells", "B cells", "E. coli", "Both A and B", "12", "1", "vitamin C", r"$\frac{1}{2}$", "C-reactive protein", "None of them"),
+    choices=(
+        "T cells",
+        "B cells",
+        "E. coli",
+        "Both A and B",
+        "12",
+        "1",
+        "vitamin C",
+        r"$\frac{1}{2}$",
+        "C-reactive protein",
+        "None of them",
+    ),
 )
 
 

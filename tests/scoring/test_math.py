@@ -10,8 +10,8 @@ from collections.abc import Awaitable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_judge import answer_of
 
+from scripted_judge import answer_of
 from tripos.core.errors import ScorerError
 from tripos.core.records import Outcome, Sample, Verdict
 from tripos.scoring import math as tripos_math
@@ -137,12 +137,15 @@ async def test_different_answers(gold: str, said: str, level: str | None) -> Non
 @given(st.fractions(max_denominator=1000), st.fractions(max_denominator=1000))
 def test_rationals_are_compared_exactly(a: object, b: object) -> None:
     latex = rf"\frac{{{a.numerator}}}{{{a.denominator}}}"  # type: ignore[attr-defined]
-    assert compare(latex, str(a)) [1] is True
+    assert compare(latex, str(a))[1] is True
     if a != b:
         assert compare(latex, str(b))[1] is not True
 
 
-@given(st.text(alphabet=r"0123456789.,-+/\{}()[]^_% xyfracsqrtpi=textboxed$", max_size=60), st.text(alphabet=r"01.,/\{}()[]^_%frac x", max_size=60))
+@given(
+    st.text(alphabet=r"0123456789.,-+/\{}()[]^_% xyfracsqrtpi=textboxed$", max_size=60),
+    st.text(alphabet=r"01.,/\{}()[]^_%frac x", max_size=60),
+)
 def test_any_text_is_compared_without_raising_and_equals_itself(a: str, b: str) -> None:
     assert compare(a, b)[1] in (True, False, None)
     assert compare(a, a)[1] is not False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,6 +165,9 @@ def _load(source: HubSource) -> _Hub:
     datasets.disable_progress_bars()
     builder = datasets.load_dataset_builder(source.repo, source.config, revision=source.revision)
     commit = getattr(builder, "hash", None)
+    wanted = source.revision or ""
+    if commit and re.fullmatch(r"[0-9a-f]{7,40}", wanted) and not commit.startswith(wanted):  # an offline cache has what it has
+        raise DatasetError(f"{source.repo}: revision {wanted} was asked for, the local cache holds {commit}")
     is_large = (builder.info.download_size or 0) > _STREAM_BYTES and not Path(builder.cache_dir).is_dir()
     if is_large:
         return _Hub(builder.as_streaming_dataset(split=source.split), commit, None)

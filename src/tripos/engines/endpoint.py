@@ -21,7 +21,6 @@ from tripos.core.records import Completion, GenerationParams, Message
 from tripos.engines.engine import Engine
 from tripos.engines.limiter import Limiter
 
-
 _GONE_AFTER = 4
 
 

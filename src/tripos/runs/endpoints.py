@@ -65,6 +65,8 @@ class Endpoints:
         streamed = spec.stream if stream is None else stream
         recorded = spec.benchmark if key == "replay" else ""
         options = str(sorted(model.options.items()))
+        recorded = spec.benchmark if key == "replay" else ""
+        options = str(sorted(model.options.items()))
         name = (key, base_url, model.name, streamed, options, recorded, model.api_key_env, id(model.api_key))
         if name not in self._endpoints:
             settings = EngineSettings(
@@ -84,7 +86,7 @@ class Endpoints:
 
 
 async def engine_of(model: ModelSpec) -> tuple[str, str | None, str]:
-    """(engine key, base URL, the server's name for it) of a model: a URL decides for the OpenAI protocol, `cloud` goes by name, `auto` looks around.
+    """(engine key, base URL, the server's name) of a model: a URL means the OpenAI protocol, `cloud` goes by name, `auto` looks around.
 
     Raises:
         ConfigError: nothing fits; the message says what was tried.

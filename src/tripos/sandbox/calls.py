@@ -68,6 +68,8 @@ def encode(value: Any, depth: int = 0) -> Any:
     for base in CONTAINERS:
         if isinstance(value, base):
             items = [encode(item, depth + 1) for item in base.__iter__(value)]
+            if base in (set, frozenset):  # one text for one set, whatever the hashes of this process
+                items.sort(key=json.dumps)
             return items if base is list else {base.__name__: items}
     return {"foreign": [type(value).__name__, _shown(value)]}
 

@@ -33,7 +33,11 @@ CONTROL_EVERY = 10
 
 
 @benchmark(
-    "coding_assistant", category="use-case", summary="Bug-fix coding assistant (test-based)", size="endless (generated)", licence="Apache-2.0"
+    "coding_assistant",
+    category="use-case",
+    summary="Bug-fix coding assistant (test-based)",
+    size="endless (generated)",
+    licence="Apache-2.0",
 )
 def coding_assistant(options: Options) -> Benchmark:
     """Composes the benchmark. The run's seed makes the samples."""
@@ -74,11 +78,14 @@ def make(rng: Random, index: int) -> Sample:
 
 
 _RULES = (
-    "The docstring says what is meant; where a report and the docstring disagree, the docstring is right. Look for every place where the code "
+    "The docstring says what is meant; where a report and the docstring disagree, the docstring is right. Look for every place where "
+    "the code "
     "departs from it. If there is none, hand the file back unchanged.",
-    "Take the docstring as the specification. Reports can be wrong, and there may be more wrong than was reported: make the code do what the "
+    "Take the docstring as the specification. Reports can be wrong, and there may be more wrong than was reported: make the code do "
+    "what the "
     "docstring says in all cases, and leave it alone if it already does.",
-    "What counts is the docstring. Mend whatever contradicts it, reported or not; if nothing does, the report is mistaken and the file stays as "
+    "What counts is the docstring. Mend whatever contradicts it, reported or not; if nothing does, the report is mistaken and the file "
+    "stays as "
     "it is.",
 )
 _ASKS = (

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from string import Template
 
 from tripos.benchmarks.use_cases.invented_names import stem
-from tripos.benchmarks.use_cases.planted_flaws import KINDS, OF_INPUT, ROLES, Pattern
+from tripos.benchmarks.use_cases.planted_flaws import KINDS, ROLES, Pattern
+from tripos.benchmarks.use_cases.planted_flaws_of_input import OF_INPUT
 from tripos.benchmarks.use_cases.planted_flaws_of_trust import OF_TRUST
 
 MARK = "  #!"
 PATTERNS = OF_INPUT + OF_TRUST
-_FLASK = ("Blueprint", "Response", "jsonify", "redirect", "render_template", "request", "session", "url_for")
+_FLASK = ("Blueprint", "Response", "flash", "jsonify", "redirect", "render_template", "request", "session", "url_for")
 _STEMS = {
     "routes": ("routes", "views", "handlers", "api"),
     "storage": ("storage", "queries", "repository", "tables"),
@@ -92,7 +93,7 @@ def _draw_pieces(rng: random.Random, difficulty: str, planted: int) -> list[_Pie
     kinds = rng.sample(sorted(KINDS), len(KINDS))
     pieces = []
     for cwe in kinds[:planted]:
-        pattern = rng.choice(_patterns(cwe))
+        pattern = rng.choice([p for p in _patterns(cwe) if p.flawed])
         pieces += [_Piece(pattern, pattern.flawed, True), _safe(rng, cwe)]
     rest = kinds[planted:]
     while len(pieces) < PIECES[difficulty]:
@@ -112,7 +113,7 @@ def _patterns(cwe: int, role: str | None = None) -> list[Pattern]:
 
 def _safe(rng: random.Random, cwe: int, role: str | None = None) -> _Piece:
     pattern = rng.choice(_patterns(cwe, role))
-    return _Piece(pattern, rng.choice(pattern.safe), False)
+    return _Piece(pattern, pattern.safe, False)
 
 
 class _Builder:
@@ -150,12 +151,15 @@ class _Builder:
 
     def _place(self, piece: _Piece) -> None:
         pattern, rng = piece.pattern, self.rng
-        names = self._names(pattern)
+        names = self._names(pattern, piece.text)
         name = self.module[pattern.role]
         self.imports[name] |= set(pattern.imports)
         for constant in pattern.constants:
             text = Template(constant).substitute(names).strip("\n")
-            if text not in self.constants[name]:
+            if text.startswith("class "):
+                if (text, None) not in self.blocks[name]:
+                    self.blocks[name].insert(0, (text, None))
+            elif text not in self.constants[name]:
                 self.constants[name].append(text)
         self.blocks[name].append((Template(piece.text).substitute(names), pattern.cwe if piece.planted else None))
         if pattern.route:
@@ -164,7 +168,7 @@ class _Builder:
             routes = self.blocks[self.module["routes"]]
             routes.insert(rng.randint(0, len(routes)), route)
 
-    def _names(self, pattern: Pattern) -> dict[str, str]:
+    def _names(self, pattern: Pattern, text: str) -> dict[str, str]:
         rng = self.rng
         while True:
             noun, nouns = rng.choice(self.service.things)
@@ -178,6 +182,7 @@ class _Builder:
             "app": self.app,
             "APP": self.app.upper(),
             "noun": noun,
+            "a_noun": f"an {noun}" if noun[0] in "aeiou" else f"a {noun}",
             "nouns": nouns,
             "Nouns": nouns.capitalize(),
             "field": rng.choice(self.service.fields),
@@ -185,7 +190,7 @@ class _Builder:
             "fn": fn,
             "handler": f"{fn}_{self.suffix}",
             "path": f"{nouns}/{fn.replace('_', '-')}",
-            "perm": f"{nouns}:{'read' if '.get(' in (pattern.route or pattern.flawed) else 'write'}",
+            "perm": f"{nouns}:{'read' if '@routes.get(' in (pattern.route or text) else 'write'}",
             "module": self.module[pattern.role],
             "secret": "".join(rng.choice(string.ascii_letters + string.digits) for _ in range(26)),
             "port": str(rng.randrange(8_000, 9_000)),

@@ -37,7 +37,8 @@ _BAR = {"easy": 1.0, "middle": 0.8, "hard": 0.8}
 _SHAPE: dict[str, tuple[type, ...]] = {"file": (str,), "line": (int, str), "cwe": (str, int)}
 _CWE = re.compile(r"\s*(?:CWE)?[\s_-]*0*(\d{1,5})(?!\d).*", re.IGNORECASE | re.DOTALL)
 
-_TASK = """Review the service below for security weaknesses. Its files are shown whole, with line numbers. It may have several weaknesses or none.
+_TASK = """Review the service below for security weaknesses. Its files are shown whole, with line numbers. It may have several
+weaknesses or none.
 
 Only these kinds count:
 {kinds}
@@ -50,7 +51,7 @@ _CONTRACT = """
 How to answer
 End your answer with one JSON list and write nothing after it. It has one object for each weakness, each weakness once, and
 is an empty list if there are none:
-[{"file": "<path as shown>", "line": <line number>, "cwe": "<CWE id from the list above, such as CWE-1>"}]
+[{"file": "<path as shown>", "line": <line number>, "cwe": "CWE-<number from the list above>"}]
 The line is the one where the weakness takes effect: the call, comparison, assignment or value that would have to change; for
 a missing check, the line of the handler's def. Every finding that is not a weakness of these kinds costs as much as one missed."""
 

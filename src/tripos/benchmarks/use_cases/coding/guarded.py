@@ -38,10 +38,10 @@ class _Instrument(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         return self._counted(node)
 
-    def _counted(self, node: Any) -> ast.AST:
+    def _counted(self, node: ast.For | ast.While | ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
         node.body = [ast.Expr(_call("__tick__")), *node.body]
-        return ast.fix_missing_locations(node)
+        return node
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)
@@ -76,11 +76,6 @@ class Guarded:
         self._left = STEPS
         self._names: dict[str, Any] = {"__tick__": self._tick, "__small__": _small, "__name__": "solution"}
         exec(compile(instrumented, "<module>", "exec"), self._names)  # noqa: S102 (our own code, see the module's docstring)
-
-    @property
-    def steps_taken(self) -> int:
-        """Of the latest call."""
-        return STEPS - self._left
 
     def run(self, call: Call) -> list[Outcome]:
         """One outcome a step (or a single one for a function). After an endless step there are no further ones."""

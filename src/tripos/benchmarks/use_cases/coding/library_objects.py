@@ -52,7 +52,9 @@ def _larder(rng: Random, d: Draws) -> Script:
     for _ in range(rng.randint(4, 11)):
         clock += rng.choice((0, 1, 1, d["life"] - 1, d["life"]))
         key = rng.choice(keys)
-        steps.append(rng.choice((("put", [key, rng.randint(1, 99), clock]), ("put", [key, rng.randint(1, 99), clock]), ("get", [key, clock]))))
+        steps.append(
+            rng.choice((("put", [key, rng.randint(1, 99), clock]), ("put", [key, rng.randint(1, 99), clock]), ("get", [key, clock])))
+        )
     return [], [*steps, *(("get", [key, clock]) for key in keys)]
 
 

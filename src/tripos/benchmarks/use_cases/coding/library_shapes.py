@@ -10,12 +10,18 @@ from tripos.benchmarks.use_cases.coding.words import invented
 
 
 def _nested(rng: Random, depth: int = 0) -> list[Any]:
-    return [_nested(rng, depth + 1) if depth < 4 and rng.random() < 0.4 else rng.randint(0, 9) for _ in range(rng.randint(0 if depth else 1, 4))]
+    return [
+        _nested(rng, depth + 1) if depth < 4 and rng.random() < 0.4 else rng.randint(0, 9) for _ in range(rng.randint(0 if depth else 1, 4))
+    ]
 
 
 def _task_tree(rng: Random, depth: int = 0) -> dict[str, Any]:
     width = rng.randint(0 if depth else 1, 3) if depth < 3 else 0
-    return {"cost": rng.randint(0, 9), "done": rng.random() < (0.25 if depth else 0.1), "parts": [_task_tree(rng, depth + 1) for _ in range(width)]}
+    return {
+        "cost": rng.randint(0, 9),
+        "done": rng.random() < (0.25 if depth else 0.1),
+        "parts": [_task_tree(rng, depth + 1) for _ in range(width)],
+    }
 
 
 def _network(rng: Random) -> dict[str, list[str]]:
@@ -198,7 +204,8 @@ def @main(rows):
     todo = {(y, x) for y in range(len(rows)) for x in range(len(rows[y])) if rows[y][x] == "#"}
     @out = []
     while todo:
-        stack = [todo.pop()]
+        stack = [min(todo)]
+        todo.remove(stack[0])
         size = 0
         while stack:
             y, x = stack.pop()

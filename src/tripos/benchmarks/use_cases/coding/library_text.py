@@ -22,7 +22,9 @@ def _pairs_line(rng: Random, d: Draws) -> list[Any]:
 def _ranges_line(rng: Random) -> list[Any]:
     def one() -> str:
         low = rng.randint(0, 12)
-        return rng.choice((str(low), f"{low}-{low + rng.randint(0, 4)}", f"{low}-{low - rng.randint(0, 3)}" if low > 3 else "5", "")).strip()
+        return rng.choice(
+            (str(low), f"{low}-{low + rng.randint(0, 4)}", f"{low}-{low - rng.randint(0, 3)}" if low > 3 else "5", "")
+        ).strip()
 
     return [",".join(one() for _ in range(rng.randint(0, 6)))]
 
@@ -33,7 +35,8 @@ def _cells(rng: Random) -> list[Any]:
 
 
 def _quoted(rng: Random, d: Draws) -> list[Any]:
-    pieces = [rng.choice((invented(rng, 1), "", f"{d['q']}{invented(rng, 1)}{d['sep']}{rng.randint(0, 9)}{d['q']}", f" {rng.randint(0, 99)} "))
+    pieces = [rng.choice((invented(rng, 1), "", f"{d['q']}{invented(rng, 1)}{d['sep']}{rng.randint(0, 9)}{d['q']}",
+    f" {rng.randint(0, 99)} "))
               for _ in range(rng.randint(0, 5))]  # fmt: skip
     return [d["sep"].join(pieces)]
 

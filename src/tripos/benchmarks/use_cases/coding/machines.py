@@ -93,7 +93,8 @@ def register_machine(rng: Random, rules: int) -> tuple[Program, str]:
     program = Program(
         family="machines",
         given="`{arg}` is a list of integers; it may be empty.",
-        lead=f"{head} Take the numbers n of the list one after another; for each apply the first of these rules that fits, and only that one:",
+        lead=f"{head} Take the numbers n of the list one after another; for each apply the first of these rules that fits, and only "
+        f"that one:",
         steps=(*told, "After the last number, " + filled(says[0].lower() + says[1:], names)),
         notes=(MODULO, POSITIONS, "0 is divisible by every number."),
         code="\n".join([*lines, "    seen.append(x)", code]),

@@ -1,8 +1,9 @@
 """What a reference module of the repair benchmark is, and how its names and constants are drawn.
 
-Text is Python with holes: `@name` (or `@{name}` before a letter) is an identifier or a constant that is drawn per sample. The docstring is the whole
-specification: every constant and every edge case that a mutation can touch is stated there, so that a repair is decidable.
-All text is ASCII and free of f-strings, so that syntax-tree positions are character positions on every Python version.
+Text is Python with holes: `@name` (or `@{name}` before a letter) is an identifier or a constant that is drawn per
+sample. The docstring is the whole specification: every constant and every edge case that a mutation can touch is stated
+there, so that a repair is decidable. All text is ASCII and free of f-strings, so that syntax-tree positions are character
+positions on every Python version.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Edit:
 
     def overlaps(self, other: Edit) -> bool:
         """Whether both touch the same line region closely enough to disturb one another."""
-        return self.start < other.end and other.start < self.end or self.start == other.start
+        return (self.start < other.end and other.start < self.end) or self.start == other.start
 
 
 def applied(source: str, edits: Iterable[Edit]) -> str:
@@ -216,13 +216,15 @@ class _Finder:
 
     def _whole_lines(self, statement: ast.stmt) -> bool:
         """Only white space stands before it on its line (`elif` does not count as a branch of its own)."""
-        return not self.source[self._lines[statement.lineno - 1] : self._start(statement)].strip() and not self._text(
-            statement
-        ).startswith("elif")
+        return not self.source[self._lines[statement.lineno - 1] : self._start(statement)].strip() and not self._text(statement).startswith(
+            "elif"
+        )
 
     def _wrong_variables(self, function: ast.FunctionDef) -> Iterator[Edit]:
         """One variable that is read is replaced by another local name of the same function."""
-        nested = {id(n) for inner in ast.walk(function) if inner is not function and isinstance(inner, ast.FunctionDef) for n in ast.walk(inner)}
+        nested = {
+            id(n) for inner in ast.walk(function) if inner is not function and isinstance(inner, ast.FunctionDef) for n in ast.walk(inner)
+        }
         names = [n for n in ast.walk(function) if isinstance(n, ast.Name) and id(n) not in nested]
         known = {n.id for n in names if isinstance(n.ctx, ast.Store)} | {a.arg for a in function.args.args} - {"self"}
         for name in names:

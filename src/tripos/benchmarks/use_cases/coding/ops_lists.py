@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import accumulate, groupby
+from collections.abc import Callable
+from itertools import accumulate, groupby, pairwise
 from math import prod
 from random import Random
 
 from tripos.benchmarks.use_cases.coding.steps import MODULO, POSITIONS, QUOTIENT, Op, Params, pick
+
+_PICKS: dict[str, Callable[[list[int]], int]] = {"sum": sum, "max": max, "min": min}
 
 
 def _remainder(rng: Random) -> Params:
@@ -53,7 +56,8 @@ INTS_TO_INTS = (
     ),
     Op(
         "ints", "ints",
-        ("Remove all numbers below {t}.", "Drop each number that is less than {t}; {t} itself stays.", "Keep the numbers that are at least {t}."),
+        ("Remove all numbers below {t}.", "Drop each number that is less than {t}; {t} itself stays.",
+         "Keep the numbers that are at least {t}."),
         "v = [n for n in v if n >= {t}]",
         lambda v, t: [n for n in v if n >= t], pick(t=range(-4, 8)),
     ),
@@ -99,7 +103,8 @@ INTS_TO_INTS = (
     Op(
         "ints", "ints",
         ("Replace the list by the differences of neighbours, later minus earlier; a list of fewer than two numbers becomes empty.",
-         "Form the list of v[i + 1] - v[i] for all neighbours, v being the list so far (nothing is left of a list with fewer than two numbers)."),
+         "Form the list of v[i + 1] - v[i] for all neighbours, v being the list so far (nothing is left of a list with fewer than two "
+         "numbers)."),
         "v = [b - a for a, b in zip(v, v[1:])]",
         lambda v: [v[i + 1] - v[i] for i in range(len(v) - 1)],
     ),
@@ -121,7 +126,7 @@ INTS_TO_INTS = (
         "ints", "ints",
         ("Sort the numbers in ascending order.", "Arrange the numbers from smallest to largest."),
         "v = sorted(v)",
-        lambda v: sorted(v),
+        sorted,
     ),
     Op(
         "ints", "ints",
@@ -147,7 +152,8 @@ INTS_TO_INTS = (
     Op(
         "ints", "ints",
         ("Keep only the numbers at positions {o}, {o} + {k}, {o} + 2 * {k} and so on.",
-         "Starting with the number at position {o}, take every {k}th number and drop the rest (nothing is left when the list is too short)."),
+         "Starting with the number at position {o}, take every {k}th number and drop the rest (nothing is left when the list is too "
+         "short)."),
         "v = v[{o}::{k}]",
         lambda v, o, k: [n for i, n in enumerate(v) if i >= o and (i - o) % k == 0], pick(o=(0, 1, 2), k=(4, 5)), notes=(POSITIONS,),
     ),
@@ -157,7 +163,7 @@ INTS_TO_INTS = (
          "Replace every group of {k} successive numbers, counted from the start and without overlap, by its {how}; a shorter group at the "
          "end counts as a group too."),
         "v = [{fn}(v[i:i + {k}]) for i in range(0, len(v), {k})]",
-        lambda v, k, how, fn: [{"sum": sum, "max": max, "min": min}[fn](v[i : i + k]) for i in range(0, len(v), k)],
+        lambda v, k, how, fn: [_PICKS[fn](v[i : i + k]) for i in range(0, len(v), k)],
         lambda rng: {"k": rng.choice((2, 3)), **rng.choice(({"how": "sum", "fn": "sum"}, {"how": "largest number", "fn": "max"},
                                                          {"how": "smallest number", "fn": "min"}))},
     ),
@@ -168,7 +174,7 @@ INTS_TO_INTS = (
          "Replace the list by the {how} of every {k} neighbouring numbers (windows overlap and are always full, so fewer than {k} numbers "
          "give an empty list)."),
         "v = [{fn}(v[i:i + {k}]) for i in range(len(v) - {k} + 1)]",
-        lambda v, k, how, fn: [{"sum": sum, "max": max, "min": min}[fn](v[i : i + k]) for i in range(len(v)) if i + k <= len(v)],
+        lambda v, k, how, fn: [_PICKS[fn](v[i : i + k]) for i in range(len(v)) if i + k <= len(v)],
         lambda rng: {"k": rng.choice((2, 3)), **rng.choice(({"how": "sum", "fn": "sum"}, {"how": "maximum", "fn": "max"},
                                                          {"how": "minimum", "fn": "min"}))},
     ),
@@ -205,7 +211,7 @@ INTS_TO_INTS = (
         ("Remove each number that is strictly smaller than the number directly before it; compare with the list as it is before this step.",
          "Drop every number whose left neighbour is strictly greater; all comparisons use the list as it was before anything was dropped."),
         "v = [n for i, n in enumerate(v) if i == 0 or n >= v[i - 1]]",
-        lambda v: v[:1] + [b for a, b in zip(v, v[1:], strict=False) if not b < a],
+        lambda v: v[:1] + [b for a, b in pairwise(v) if not b < a],
     ),
     Op(
         "ints", "ints",
@@ -235,7 +241,7 @@ INTS_TO_OTHER = (
         "ints", "int",
         ("Return the sum of the numbers (0 if there are none).", "The result is the total of the list, 0 for an empty one."),
         "v = sum(v)",
-        lambda v: sum(v),
+        sum,
     ),
     Op(
         "ints", "int",
@@ -246,7 +252,8 @@ INTS_TO_OTHER = (
     ),
     Op(
         "ints", "int",
-        ("Return the alternating sum: the number at position 0 minus the one at position 1 plus the one at position 2, and so on (0 if empty).",
+        ("Return the alternating sum: the number at position 0 minus the one at position 1 plus the one at position 2, and so on (0 if "
+         "empty).",
          "Add the numbers at even positions, subtract those at odd positions, and return the outcome (0 for an empty list)."),
         "v = sum(v[::2]) - sum(v[1::2])",
         lambda v: sum(-n if i % 2 else n for i, n in enumerate(v)), notes=(POSITIONS,),
@@ -260,9 +267,11 @@ INTS_TO_OTHER = (
     ),
     Op(
         "ints", "int",
-        ("Return the length of the longest stretch of neighbouring numbers in which no number is smaller than the one before it (0 if empty).",
+        ("Return the length of the longest stretch of neighbouring numbers in which no number is smaller than the one before it (0 if "
+         "empty).",
          "The result is the number of elements in the longest non-decreasing contiguous run; 0 for an empty list."),
-        "best = run = 0\nfor i, n in enumerate(v):\n    run = run + 1 if i > 0 and n >= v[i - 1] else 1\n    best = max(best, run)\nv = best",
+        "best = run = 0\nfor i, n in enumerate(v):\n    run = run + 1 if i > 0 and n >= v[i - 1] else 1\n    best = max(best, run)\nv = "
+        "best",
         _longest_climb,
     ),
     Op(
@@ -291,7 +300,8 @@ INTS_TO_OTHER = (
         "ints", "pairs",
         ("Return the list of its runs: for each maximal run of equal neighbouring numbers one entry [number, length of the run], in order.",
          "Describe the list by its runs of equal neighbours, each as a two-element list [number, run length], from left to right."),
-        "runs = []\nfor n in v:\n    if runs and runs[-1][0] == n:\n        runs[-1][1] += 1\n    else:\n        runs.append([n, 1])\nv = runs",
+        "runs = []\nfor n in v:\n    if runs and runs[-1][0] == n:\n        runs[-1][1] += 1\n    else:\n        runs.append([n, 1])\nv "
+        "= runs",
         lambda v: [[n, len(list(run))] for n, run in groupby(v)],
     ),
     Op(

@@ -58,8 +58,10 @@ RECORD_OPS = (
     ),
     Op(
         "records", "records",
-        ("Of records with the same {who!r} keep the first one only.", "Skip every record whose {who!r} already appeared in an earlier record."),
-        "seen = []\nkept = []\nfor r in v:\n    if r[{who!r}] not in seen:\n        seen.append(r[{who!r}])\n        kept.append(r)\nv = kept",
+        ("Of records with the same {who!r} keep the first one only.",
+         "Skip every record whose {who!r} already appeared in an earlier record."),
+        "seen = []\nkept = []\nfor r in v:\n    if r[{who!r}] not in seen:\n        seen.append(r[{who!r}])\n        kept.append(r)\nv "
+        "= kept",
         lambda v, who: [r for i, r in enumerate(v) if r[who] not in [s[who] for s in v[:i]]], needs=("who",),
     ),
     Op(
@@ -72,7 +74,8 @@ RECORD_OPS = (
     ),
     Op(
         "records", "records",
-        ("Where {flag!r} is true, multiply {amount!r} by {k}.", "Let the {amount!r} of every record whose {flag!r} is true count {k} times."),
+        ("Where {flag!r} is true, multiply {amount!r} by {k}.",
+         "Let the {amount!r} of every record whose {flag!r} is true count {k} times."),
         "v = [{**r, {amount!r}: r[{amount!r}] * {k}} if r[{flag!r}] else r for r in v]",
         lambda v, amount, flag, k: [{**r, amount: r[amount] * (k if r[flag] else 1)} for r in v], pick(k=(2, 3, 4)),
         needs=("amount", "flag"),
@@ -157,7 +160,8 @@ TABLE_OPS = (
     Op(
         "table", "table",
         ("Keep only the {k} entries with the largest values; of equal values the alphabetically earlier key wins.",
-         "Reduce the dictionary to its {k} greatest values (all of them if there are fewer); ties go to the key that comes first in string order."),
+         "Reduce the dictionary to its {k} greatest values (all of them if there are fewer); ties go to the key that comes first in "
+         "string order."),
         "v = dict(sorted(v.items(), key=lambda e: (-e[1], e[0]))[:{k}])",
         lambda v, k: {key: v[key] for key in sorted(sorted(v), key=lambda key: -v[key])[:k]}, pick(k=(2, 3)), notes=(CODE_ORDER,),
     ),
@@ -190,7 +194,8 @@ TABLE_OPS = (
     ),
     Op(
         "table", "ints",
-        ("Go on with the list of the values, in string order of their keys.", "Sort the keys as strings and take the list of their values."),
+        ("Go on with the list of the values, in string order of their keys.",
+         "Sort the keys as strings and take the list of their values."),
         "v = [v[key] for key in sorted(v)]",
         lambda v: [n for _, n in sorted(v.items())], notes=(CODE_ORDER,),
     ),

@@ -71,9 +71,11 @@ SPAN_OPS = (
     ),
     Op(
         "spans", "spans",
-        ("Split every interval longer than {k} into consecutive pieces of length {k}, beginning at its start; the last piece may be shorter. "
+        ("Split every interval longer than {k} into consecutive pieces of length {k}, beginning at its start; the last piece may be "
+         "shorter. "
          "Pieces take the place of their interval.",
-         "Cut each interval from its start into pieces of length {k} (a shorter one may remain at the end); intervals no longer than {k} stay "
+         "Cut each interval from its start into pieces of length {k} (a shorter one may remain at the end); intervals no longer than "
+         "{k} stay "
          "whole, and pieces stand where their interval stood."),
         "v = [[at, min(at + {k}, b)] for a, b in v for at in range(a, b, {k})]",
         _cut, pick(k=(3, 4, 5, 6)),
@@ -87,9 +89,11 @@ SPAN_OPS = (
     ),
     Op(
         "spans", "spans",
-        ("Replace the intervals by the gaps between them: the maximal intervals that lie between the smallest start and the largest end and "
+        ("Replace the intervals by the gaps between them: the maximal intervals that lie between the smallest start and the largest end "
+         "and "
          f"have no point in common with any interval; {BY_START} (no gap, or no interval at all: an empty list).",
-         "Take the gaps instead: every maximal interval, after the smallest start and before the largest end, of which no point is covered; "
+         "Take the gaps instead: every maximal interval, after the smallest start and before the largest end, of which no point is "
+         "covered; "
          f"{BY_START}, and empty where there is no gap or no interval."),
         MERGE_CODE + "v = [[a[1], b[0]] for a, b in zip(merged, merged[1:])]",
         lambda v: [[a[1], b[0]] for a, b in zip(_merged(v)[:-1], _merged(v)[1:], strict=True)],
@@ -102,7 +106,8 @@ SPAN_OPS = (
     ),
     Op(
         "spans", "ints",
-        ("Go on with the list of the lengths (end - start), in the order of the intervals.", "Replace each interval by its length, end - start."),
+        ("Go on with the list of the lengths (end - start), in the order of the intervals.",
+         "Replace each interval by its length, end - start."),
         "v = [b - a for a, b in v]",
         lambda v: [len(range(a, b)) for a, b in v],
     ),
@@ -116,7 +121,8 @@ SPAN_OPS = (
     Op(
         "spans", "int",
         ("Return the largest number of intervals that have a point in common (0 without intervals); end points are not covered.",
-         "The result is the greatest depth: the most intervals that cover one and the same point p, start <= p < end (0 if there are none)."),
+         "The result is the greatest depth: the most intervals that cover one and the same point p, start <= p < end (0 if there are "
+         "none)."),
         "points = [p for a, b in v for p in range(a, b)]\nv = max((points.count(p) for p in points), default=0)",
         lambda v: max((sum(a <= s < b for a, b in v) for s, _ in v), default=0),
     ),
@@ -234,7 +240,8 @@ TREE_OPS = (
     ),
     Op(
         "tree", "tree",
-        ("Replace the number of every node by the sum of the numbers in its subtree (the node itself and all below it), as they were before "
+        ("Replace the number of every node by the sum of the numbers in its subtree (the node itself and all below it), as they were "
+         "before "
          "this step.",
          "Let each node's number become the total of its own and all its descendants' numbers before this step."),
         _walk("below = [walk(kid) for kid in node[{kids!r}]]\n"
@@ -257,7 +264,8 @@ TREE_OPS = (
     ),
     Op(
         "tree", "ints",
-        ("List the numbers level by level: first the root, then its children from first to last, then all grandchildren in order, and so on.",
+        ("List the numbers level by level: first the root, then its children from first to last, then all grandchildren in order, and "
+         "so on.",
          "Go on with the list of all numbers in level order (breadth first, each level from left to right)."),
         "queue = [v]\nfor node in queue:\n    queue.extend(node[{kids!r}])\nv = [node[{mass!r}] for node in queue]",
         _levels, needs=_BOTH,

@@ -108,7 +108,8 @@ WORD_OPS = (
         "words", "words",
         ("Remove repeated words, ignoring case: of words that only differ in case the first one stays.",
          "Drop each word that already occurred earlier in the list when small and capital letters count as the same."),
-        "seen = []\nkept = []\nfor w in v:\n    if w.lower() not in seen:\n        seen.append(w.lower())\n        kept.append(w)\nv = kept",
+        "seen = []\nkept = []\nfor w in v:\n    if w.lower() not in seen:\n        seen.append(w.lower())\n        kept.append(w)\nv = "
+        "kept",
         lambda v: [w for i, w in enumerate(v) if w.lower() not in [u.lower() for u in v[:i]]],
     ),
     Op(
@@ -189,7 +190,8 @@ WORD_OPS = (
     ),
     Op(
         "words", "ints",
-        ("Replace each word by the number of vowels in it.", "Go on with the list that holds, for every word, how many vowels it contains."),
+        ("Replace each word by the number of vowels in it.", "Go on with the list that holds, for every word, how many vowels it "
+         "contains."),
         "v = [sum(c in 'aeiouAEIOU' for c in w) for w in v]",
         lambda v: [len([c for c in w.lower() if c in "aeiou"]) for w in v], notes=(VOWELS,),
     ),

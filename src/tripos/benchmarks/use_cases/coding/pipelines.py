@@ -74,14 +74,16 @@ def _source(kind: str, rng: Random, names: dict[str, str]) -> tuple[str, Callabl
         return given, phrase, ("", invented(rng))
     if kind == "spans":
         given = (
-            "`{arg}` is a list of intervals in any order, each a list [start, end] of two integers with start < end that covers the integer "
+            "`{arg}` is a list of intervals in any order, each a list [start, end] of two integers with start < end that covers the "
+            "integer "
             "points start, …, end - 1; the list may be empty."
         )
         return given, draw_spans, ([], [[3, 9]])
     if kind == "tree":
         mass, kids = names["mass"], names["kids"]
         given = (
-            f"`{{arg}}` is the root of a tree: a dictionary with an integer under {mass!r} (the node's number) and a list of such dictionaries, "
+            f"`{{arg}}` is the root of a tree: a dictionary with an integer under {mass!r} (the node's number) and a list of such "
+            f"dictionaries, "
             f"the children, under {kids!r} (empty for a leaf)."
         )
         return given, lambda r: _draw_tree(r, mass, kids), ({mass: rng.randint(-5, 9), kids: []},)
@@ -139,4 +141,3 @@ def _next(rng: Random, kind: str, left: int, so_far: list[Step]) -> Op:
     if left > 1 and stay and (not move or rng.random() < 0.6):
         return rng.choice(stay)
     return rng.choice(move if move and (left == 1 or not stay or rng.random() < 0.9) else stay)
-

@@ -15,7 +15,7 @@ _REPORTS = (
     "A user reports a problem with `{name}`: {symptom}.",
     "We have a bug report about `{name}`. {Symptom}, it says.",
     "Something seems to be wrong with `{name}`: {symptom}.",
-    "Support passed this on to us: \"with `{name}`, {symptom}\".",
+    'Support passed this on to us: "with `{name}`, {symptom}".',
     "Since the last change `{name}` is said to misbehave: {symptom}.",
 )
 _OFTEN = ("sometimes", "for some inputs", "in some cases", "now and then")

@@ -35,11 +35,15 @@ def _robot(rng: Random, rules: int) -> tuple[Program, str]:
     if rules > 2:
         told.append(f"{jump}: it does the same as {leap} times {go}, one after another.")
     if rules > 3:
-        told.append(f"{paint}: it paints the cell it stands on; if that cell is painted already, it removes the paint and turns round by 180°.")
+        told.append(
+            f"{paint}: it paints the cell it stands on; if that cell is painted already, it removes the paint and turns round by 180°."
+        )
     told.append(f"Every other character is ignored, but every {ordinal(turbo)} ignored character makes it turn right once.")
     bumps = "" if wraps else ", number of bumps"
     paints = ", number of painted cells at the end" if rules > 3 else ""
-    told.append(f"Return a list of integers: [x, y, number of different cells it has stood on (the starting cell included){bumps}{paints}].")
+    told.append(
+        f"Return a list of integers: [x, y, number of different cells it has stood on (the starting cell included){bumps}{paints}]."
+    )
     settings = {"width": width, "height": height, "wraps": wraps, "leap": leap, "turbo": turbo, "known": known, "rules": rules}
 
     def runner(**change: Any) -> Callable[[Value], Value]:
@@ -48,7 +52,8 @@ def _robot(rng: Random, rules: int) -> tuple[Program, str]:
     program = Program(
         family="simulation",
         given="`{arg}` is a string of capital letters; it may be empty.",
-        lead=f"A robot stands on cell x = 0, y = 0 of a grid with x from 0 to {width - 1} (growing to the east) and y from 0 to {height - 1} "
+        lead=f"A robot stands on cell x = 0, y = 0 of a grid with x from 0 to {width - 1} (growing to the east) and y from 0 "
+        f"to {height - 1} "
         "(growing to the south). It faces north. The string is read from left to right, one character at a time:",
         steps=tuple(told),
         notes=(),
@@ -56,7 +61,7 @@ def _robot(rng: Random, rules: int) -> tuple[Program, str]:
         run=runner(),
         inputs=lambda r: "".join(r.choice([go, go, left, right, *known, r.choice("FINOSWY")]) for _ in range(r.randint(4, 22))),
         edges=("", go * 3),
-        ablations=tuple(runner(dead=letter) for letter in known) + (runner(turbo=10**6),),
+        ablations=(*(runner(dead=letter) for letter in known), runner(turbo=10**6)),
     )
     return program, "list[int]"
 
@@ -65,7 +70,8 @@ def _drive(
     v: str, *, width: int, height: int, wraps: bool, leap: int, turbo: int, known: list[str], rules: int, dead: str = ""
 ) -> list[int]:
     x = y = facing = bumps = ignored = 0
-    stood, painted = {(0, 0)}, set()
+    stood = {(0, 0)}
+    painted: set[tuple[int, int]] = set()
     for c in v:
         order = known.index(c) if c in known and c != dead else -1
         if order in (0, 3):
@@ -133,9 +139,14 @@ def _stack(rng: Random, rules: int) -> tuple[Program, str]:
     told.append(f"Whenever the stack holds more than {limit} numbers after a token, the bottom number is removed.")
     told.append("After the last token return the stack as a list, from bottom to top.")
     lines = ["stack = []", "for token in v:", f"    need = {({word: need for word, (_, need, _, _) in spoken.items()})!r}.get(token, 0)",
-             "    if len(stack) < need:", "        continue", "    taken = stack[len(stack) - need:]", "    del stack[len(stack) - need:]"]  # fmt: skip
+             "    if len(stack) < need:", "        continue", "    taken = stack[len(stack) - need:]",
+             "    del stack[len(stack) - need:]"]  # fmt: skip
     for position, (word, (_, need, code, _)) in enumerate(spoken.items()):
-        lines += [f"    {'if' if position == 0 else 'elif'} token == {word!r}:", f"        {', '.join('abc'[:need])}, = taken", f"        {code}"]
+        lines += [
+            f"    {'if' if position == 0 else 'elif'} token == {word!r}:",
+            f"        {', '.join('abc'[:need])}, = taken",
+            f"        {code}",
+        ]
     lines += ["    else:", "        stack.append(int(token))", f"    if len(stack) > {limit}:", "        del stack[0]", "return stack"]
 
     def runner(dead: str = "") -> Callable[[Value], Value]:
@@ -147,7 +158,8 @@ def _stack(rng: Random, rules: int) -> tuple[Program, str]:
 
     program = Program(
         family="simulation",
-        given="`{arg}` is a list of strings, the tokens; each is a decimal integer (such as '12' or '-3') or one of the words below; the list "
+        given="`{arg}` is a list of strings, the tokens; each is a decimal integer (such as '12' or '-3') or one of the words below; "
+        "the list "
         "may be empty.",
         lead="Run the tokens on a stack of integers, which is empty at first. A number is put on top. A word does this:",
         steps=tuple(told),
@@ -185,13 +197,19 @@ def _counter(rng: Random, rules: int) -> tuple[Program, str]:
     servers, patience, rest, surcharge = rng.randint(2, 3), rng.randint(3, 6), rng.randint(1, 4), rng.randint(2, 4)
     told = [
         f"There are {servers} clerks, numbered from 0, all free at time 0. Customers are served in the order of the list.",
-        "Each customer goes to the clerk who is free earliest (of several the one with the lowest number) and begins at the customer's arrival "
+        "Each customer goes to the clerk who is free earliest (of several the one with the lowest number) and begins at the customer's "
+        "arrival "
         "or when that clerk becomes free, whichever is later. The clerk becomes free again when the service has lasted its duration.",
     ]
     if rules > 2:
-        told.append(f"A customer who would have to wait more than {patience} between arrival and beginning leaves at once and takes no clerk's time.")
+        told.append(
+            f"A customer who would have to wait more than {patience} between arrival and beginning leaves at once and takes no clerk's "
+            f"time."
+        )
     if rules > 3:
-        told.append(f"After every {ordinal(surcharge)} customer that the same clerk has served, that clerk rests for {rest} before becoming free.")
+        told.append(
+            f"After every {ordinal(surcharge)} customer that the same clerk has served, that clerk rests for {rest} before becoming free."
+        )
     what = rng.choice(("waits", "ends", "load"))
     told.append({
         "waits": "Return the list of waiting times (beginning minus arrival) of the customers who are served, in order.",
@@ -214,7 +232,8 @@ def _counter(rng: Random, rules: int) -> tuple[Program, str]:
     cut = [runner(servers=servers + 1)] + [runner(patience=10**6)] * (rules > 2) + [runner(rest=0)] * (rules > 3)
     program = Program(
         family="simulation",
-        given="`{arg}` is a list of customers, each a list [arrival, duration] of integers with arrival >= 0 and duration >= 1; arrivals never "
+        given="`{arg}` is a list of customers, each a list [arrival, duration] of integers with arrival >= 0 and duration >= 1; "
+        "arrivals never "
         "decrease; the list may be empty.",
         lead="Simulate a counter:",
         steps=tuple(told),
@@ -253,4 +272,6 @@ def _counter_code(settings: dict[str, Any]) -> str:
               "    free[clerk] = begin + duration"]  # fmt: skip
     if settings["rest"]:
         lines += [f"    if len(served[clerk]) % {settings['every']} == 0:", f"        free[clerk] += {settings['rest']}"]
-    return "\n".join([*lines, {"waits": "return waits", "ends": "return ends", "load": "return [sum(s) for s in served]"}[settings["what"]]])
+    return "\n".join(
+        [*lines, {"waits": "return waits", "ends": "return ends", "load": "return [sum(s) for s in served]"}[settings["what"]]]
+    )

@@ -118,12 +118,14 @@ def _worded(rng: Random, program: Program, returns: str, arguments: list[Value])
 
 
 def _listed(rng: Random, steps: tuple[str, ...], *, ordered: bool) -> str:
-    style = rng.randrange(3) if ordered else rng.randrange(2) + 3
-    marks = {
-        0: lambda i: f"{i + 1}. ",
-        1: lambda i: f"Step {i + 1}: ",
-        2: lambda i: "First: " if i == 0 else "Then: " if i < len(steps) - 1 else "Finally: ",
-        3: lambda i: "- ",
-        4: lambda i: f"({chr(97 + i)}) ",
-    }[style]
-    return "\n".join(marks(i) + step for i, step in enumerate(steps))
+    """Steps as a list in one of five styles; steps that follow one another are numbered or told in sequence."""
+    last = len(steps) - 1
+    styles = (
+        [f"{i + 1}. " for i in range(last + 1)],
+        [f"Step {i + 1}: " for i in range(last + 1)],
+        ["First: ", *["Then: "] * (last - 1), "Finally: "],
+        ["- "] * (last + 1),
+        [f"({chr(97 + i)}) " for i in range(last + 1)],
+    )
+    marks = rng.choice(styles[:3] if ordered else styles[3:])
+    return "\n".join(mark + step for mark, step in zip(marks, steps, strict=True))

@@ -1,0 +1,46 @@
+# Two commands: `make run` and `make test`. Both need python3 with venv and the package registry, nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+MODEL ?=
+QUICK = results/quickstart
+
+.PHONY: run test lint types check perf docs clean system
+
+run: $(VENV)/.base system  ## examine two candidates and compare them; MODEL=name examines a real one beside
+	$(BIN)/tripos run --config quickstart --store $(QUICK)/tripos.db
+	@for b in email_triage security_scanner coding_task coding_assistant; do \
+	  $(BIN)/tripos compare $(QUICK)/$${b}_simulated-weak.jsonl $(QUICK)/$${b}_simulated-strong.jsonl || true; done
+ifneq ($(MODEL),)
+	$(BIN)/tripos run -b email_triage -m $(MODEL) -n 30 --output-dir $(QUICK) --store $(QUICK)/tripos.db
+endif
+
+test: $(VENV)/.dev system  ## everything that must hold before a change lands
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/tripos check --all
+	$(BIN)/pytest -n auto --dist worksteal
+
+perf: $(VENV)/.dev  ## cost per sample against a bare client, start-up, memory
+	$(BIN)/python benchmarks/perf/bench.py
+
+system:  # bubblewrap keeps model-written code in; without it the coding benchmarks say so and do not run
+	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; } \
+	  || echo "bubblewrap is missing: apt-get install bubblewrap"
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[math]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,all]'
+	touch $@ $(VENV)/.base
+
+clean:
+	rm -rf $(VENV) results .mypy_cache .ruff_cache .pytest_cache .hypothesis
