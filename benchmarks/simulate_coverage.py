@@ -82,7 +82,8 @@ PAIRS: dict[str, tuple[Draw, Array]] = {
     "binary sparse 4-1 %": discordant(0.04, 0.01),
     "graded null uniform": (independent(lambda g, n: g.random(n), lambda g, n: g.random(n)), np.array([0.5, 0.5])),
     "graded null ties 94 %": categories({(0.5, 1.0): 0.03, (0.5, 0.0): 0.03, (0.5, 0.5): 0.94}),
-    "graded null skewed": categories({(0.5, 0.9): 0.1, (0.5, 0.45): 0.8, (0.5, 0.5): 0.1}),
+    # Not interchangeable systems: a rare large gain, a frequent small loss. No test of a mean can be exact here; 20 items often miss it.
+    "graded mean 0 but skewed": categories({(0.5, 0.9): 0.1, (0.5, 0.45): 0.8, (0.5, 0.5): 0.1}),
     "rubric +0.1": (independent(lambda g, n: g.binomial(4, 0.6, n) / 4, lambda g, n: g.binomial(4, 0.7, n) / 4), np.array([0.6, 0.7])),
     "graded ties 90 %, +0.03": categories({(0.5, 1.0): 0.08, (0.5, 0.0): 0.02, (0.5, 0.5): 0.9}),
 }
@@ -130,8 +131,9 @@ def pairs(data: str, n: int, clustered: bool, missing: float, count: int) -> Row
     delta = float(truth[1] - truth[0])
     null = abs(delta) < 1e-12
     covered, width, positives = 0, 0.0, 0
-    for values, labels in experiments(draw, n, clustered, missing, count, zlib.crc32(f"{data}{n}{clustered}{missing}".encode())):
-        result = paired(values[:, 0], values[:, 1], labels, seed=1, resamples=999)
+    drawn = experiments(draw, n, clustered, missing, count, zlib.crc32(f"{data}{n}{clustered}{missing}".encode()))
+    for seed, (values, labels) in enumerate(drawn):
+        result = paired(values[:, 0], values[:, 1], labels, seed=seed, resamples=1_999)
         assert result is not None and result.lower is not None and result.upper is not None
         covered += result.lower - 1e-12 <= delta <= result.upper + 1e-12
         width += result.upper - result.lower

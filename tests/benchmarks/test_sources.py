@@ -254,21 +254,26 @@ PROGRAM = """
     from tripos.benchmarks.sources import huggingface
     from tripos.core.errors import DatasetError
     from tripos.core.records import Sample
-    rows = huggingface(
-        {repo!r}, key="sums", split={split!r}, config={config!r}, revision={revision!r}, columns=({column!r},), gated={gated},
-        to_sample=lambda row: Sample(record_id=row["id"], input=row["text"], reference=row["answer"]),
-    )
-    try:
-        print(json.dumps([[s.record_id for s in rows], [s.record_id for s in rows], rows.fingerprint()]))
-    except DatasetError as error:
-        print(error)
+
+    for asked in {asked!r}:
+        rows = huggingface(
+            **{{"repo": "owner/sums", "key": "sums", "split": "test", **asked}},
+            to_sample=lambda row: Sample(record_id=row["id"], input=row["text"], reference=row["answer"]),
+        )
+        try:
+            print(json.dumps([[s.record_id for s in rows], [s.record_id for s in rows], rows.fingerprint()]))
+        except DatasetError as error:
+            print(error)
 """
-ASKED = {"repo": "owner/sums", "split": "test", "config": None, "revision": None, "column": "id", "gated": False}
+
+
+def asked(tmp_path: Path, *what: dict[str, Any]) -> list[str]:
+    return hub(tmp_path, PROGRAM.format(asked=what)).splitlines()
 
 
 def test_a_directory_with_hub_files_is_read_by_datasets(tmp_path: Path) -> None:
     write(tmp_path / "sums" / "data" / "test-00000-of-00001.parquet")
-    said = hub(tmp_path, PROGRAM.format(**{**ASKED, "repo": str(tmp_path / "sums")}))
+    (said,) = asked(tmp_path, {"repo": str(tmp_path / "sums")})
     once, twice, fingerprint = json.loads(said)
     assert once == twice == ["r0", "r1", "r2", "r3", "r4"]
     assert (fingerprint["rows"], fingerprint["kept"]) == (5, 5)
@@ -278,21 +283,18 @@ def test_a_directory_with_hub_files_is_read_by_datasets(tmp_path: Path) -> None:
 
 def test_the_cache_serves_offline_with_its_commit(tmp_path: Path) -> None:
     cached(tmp_path, "sums", "test", "ab12" * 10)
-    once, twice, fingerprint = json.loads(hub(tmp_path, PROGRAM.format(**ASKED)))
+    wanted = ({}, {"revision": "cd34cd3"}, {"columns": ("question",)}, {"split": "train"}, {"repo": "owner/others", "key": "others"})
+    read, revision, column, split, absent = asked(tmp_path, *wanted)
+    once, twice, fingerprint = json.loads(read)
     assert once == twice == ["r0", "r1", "r2", "r3", "r4"]
     assert (fingerprint["source"], fingerprint["revision"]) == ("hf:owner/sums/test", "ab12" * 10)
-    assert "revision cd34cd3 was asked for, the local cache holds ab12" in hub(tmp_path, PROGRAM.format(**{**ASKED, "revision": "cd34cd3"}))
-    assert "column 'question' is missing; the row has: 'id', 'text', 'answer'" in hub(
-        tmp_path, PROGRAM.format(**{**ASKED, "column": "question"})
-    )
-    assert "owner/sums cannot be loaded" in hub(tmp_path, PROGRAM.format(**{**ASKED, "split": "train"}))
-
-
-def test_no_network_says_how_to_give_the_rows_locally(tmp_path: Path) -> None:
-    said = hub(tmp_path, PROGRAM.format(**ASKED))
-    assert "owner/sums is not in the local cache and the hub cannot be reached" in said
-    assert "`data = …` / --data" in said
-    assert "TRIPOS_DATA_DIR/sums/ (e.g. test.jsonl)" in said
+    assert "revision cd34cd3 was asked for, the local cache holds ab12" in revision
+    assert "column 'question' is missing; the row has: 'id', 'text', 'answer'" in column
+    assert "owner/sums cannot be loaded" in split
+    assert '"train"' in split
+    assert "owner/others is not in the local cache and the hub cannot be reached" in absent
+    assert "`data = …` / --data" in absent
+    assert "TRIPOS_DATA_DIR/others/ (e.g. test.jsonl)" in absent
 
 
 def test_a_gated_set_says_where_to_accept_its_terms(tmp_path: Path) -> None:

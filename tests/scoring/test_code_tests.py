@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import uuid
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ from tripos.scoring.code_tests import (
 )
 from tripos.scoring.values import matches, shown
 
-QUICK = Limits(wall_seconds=3.0, cpu_seconds=1.0)
+QUICK = Limits(wall_seconds=30.0, cpu_seconds=1.0)
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +169,6 @@ async def test_the_order_of_a_set_is_the_same_in_every_run(sandbox: Bubblewrap) 
         ("", "there is no f: AttributeError: module 'solution' has no attribute 'f'"),
         ("def f():\n    while True: pass", "out of time: more than 1 s of CPU"),
         ("while True: pass", "out of time: more than 1 s of CPU"),
-        ("def f(): import time; time.sleep(60)", "out of time: more than 3 s"),
         ("def f(): return f()", "raised RecursionError: maximum recursion depth exceeded"),
         ("def f(): return 'x' * 10_000_000", "the answer is larger than 1048576 bytes"),
         ("def f(): return bytearray(2 << 30)", "raised MemoryError"),
@@ -185,6 +185,11 @@ async def test_every_failure_has_its_reason(sandbox: Bubblewrap, code: str, reas
     result = await only(sandbox, code, Check("f", expected=1))
     assert not result.passed
     assert reason in result.reason
+
+
+async def test_a_sleeper_is_out_of_time_too(sandbox: Bubblewrap) -> None:
+    result = await only(sandbox, "def f(): import time; time.sleep(60)", Check("f"), Limits(wall_seconds=0.5))
+    assert result.reason == "out of time: more than 0.5 s"
 
 
 async def test_one_bad_call_costs_only_its_own_check(sandbox: Bubblewrap) -> None:
@@ -226,7 +231,7 @@ async def test_a_changed_argument_is_seen(sandbox: Bubblewrap) -> None:
         [
             Check("sort", [[2, 1]], expected=[1, 2], args_after=[[2, 1]]),
             Check("fair", [[2, 1]], expected=[1, 2], args_after=[[2, 1]]),
-            Check("sort", [[2, 1]], args_after=[[1, 2]]),
+            Check("sort", [[2, 1]], expected=ANYTHING, args_after=[[1, 2]]),
         ],
         QUICK,
     )
@@ -259,7 +264,7 @@ def f(*given):
         seen.append(repr(frame.f_locals) + repr(frame.f_globals))
         frame = frame.f_back
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        for name in ("cmdline", "environ", "maps", "fd/0", "fd/3"):
+        for name in ("cmdline", "environ", "maps", "fd/0"):
             try: seen.append(open(f"/proc/{pid}/{name}", "rb").read(1 << 20).decode("latin-1"))
             except OSError: pass
     for line in open("/proc/self/maps"):
@@ -267,7 +272,7 @@ def f(*given):
         try:
             with open("/proc/self/mem", "rb") as memory:
                 memory.seek(start)
-                seen.append(memory.read(min(end - start, 1 << 23)).decode("latin-1"))
+                seen.append(memory.read(min(end - start, 1 << 22)).decode("latin-1"))
         except (OSError, OverflowError, ValueError): pass
     for top in ("/tmp", "/dev/shm"):
         for folder, _, names in os.walk(top):
@@ -344,14 +349,14 @@ def f():
 
 @pytest.mark.parametrize("name", FORGERIES)
 async def test_no_forgery_passes(sandbox: Bubblewrap, name: str) -> None:
-    result = await only(sandbox, FORGERIES[name], Check("f", expected=SECRET))
+    result = await only(sandbox, FORGERIES[name], Check("f", expected=SECRET), Limits(wall_seconds=30, cpu_seconds=20))
     assert not result.passed
     assert result.reason
 
 
 async def test_a_search_finds_what_is_there_but_never_the_answer(sandbox: Bubblewrap) -> None:
     given = f"answer-{uuid.uuid4().hex}"
-    result = await only(sandbox, SEARCH, Check("f", [given], expected=SECRET))
+    result = await only(sandbox, SEARCH, Check("f", [given], expected=SECRET), Limits(wall_seconds=30, cpu_seconds=20))
     assert result.got == f"['{given}']"
 
 
@@ -452,15 +457,15 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_values_survive_the_way_through_json(value: Any) -> None:
     back = decode(json.loads(json.dumps(encode(value))))
-    assert repr(back) == repr(value) or matches(value, back)
+    assert type(back) is type(value)
+    assert matches(value, back)
 
 
 @given(VALUES)
 def test_a_value_matches_itself_exactly_and_loosely(value: Any) -> None:
     copy = decode(encode(value))
-    if "nan" not in repr(value):
-        assert matches(value, copy)
-        assert matches(value, copy, exact=False)
+    assert matches(value, copy)
+    assert matches(value, copy, exact=False)
 
 
 @given(
@@ -534,6 +539,14 @@ def test_checks_survive_the_way_through_json(checks: list[Check]) -> None:
     assert [check.expected is ANYTHING for check in decode_checks(encoded)] == [check.expected is ANYTHING for check in checks]
 
 
+@pytest.mark.parametrize("value", [object(), {"a": [len]}, Counter("a"), Foreign("a", "b")])
+def test_a_check_takes_only_plain_values(value: Any) -> None:
+    with pytest.raises(ValueError, match="is not a plain value"):
+        encode_checks([Check("f", [value])])
+    with pytest.raises(ValueError, match="is not a plain value"):
+        encode_checks([Check("f", expected=value)])
+
+
 # --- programs ------------------------------------------------------------------------------------------------------
 
 
@@ -547,7 +560,7 @@ async def test_a_program_reads_stdin_and_prints(sandbox: Bubblewrap) -> None:
     [
         ("print('half'); 1 / 0", "ended with status 1: ZeroDivisionError: division by zero"),
         ("print('half'); import sys; sys.exit(4)", "ended with status 4"),
-        ("print('half', flush=True)\nwhile True: pass", "out of time: more than 1 s of CPU or 3 s"),
+        ("print('half', flush=True)\nwhile True: pass", "out of time: more than 1 s of CPU or 30 s"),
         ("while True: print('flood')", "too much output"),
     ],
 )

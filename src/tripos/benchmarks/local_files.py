@@ -59,7 +59,7 @@ def locate(root: Path, split: str, config: str | None, *, named: bool) -> tuple[
             return found[0].files
         if found:
             raise DatasetError(f"{root}: more than one file could be split {split!r}: {_listed(found)}; name one with --data")
-    if named and len(parts) == 1 and not _is_another_split(parts[0], split):
+    if named and len(parts) == 1 and not _is_another_split(parts[0], split) and not _is_another_config(parts[0], split, config):
         return parts[0].files
     what = f"split {split!r}" + (f" of configuration {config!r}" if config else "")
     raise DatasetError(
@@ -100,6 +100,10 @@ def _preferred(found: list[_Part]) -> list[_Part]:
 def _is_another_split(part: _Part, split: str) -> bool:
     words = {*part.folders, part.name, *re.split(r"[_-]", part.name)}
     return split not in words and bool(words & _SPLITS)
+
+
+def _is_another_config(part: _Part, split: str, config: str | None) -> bool:
+    return config is not None and part.name.endswith((f"_{split}", f"-{split}"))  # `{config}_{split}` would have been found
 
 
 def _parts(root: Path) -> list[_Part]:

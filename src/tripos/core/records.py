@@ -103,7 +103,7 @@ class GenerationParams(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     extra: dict[str, JSON] = {}  # passed through to the server as they are
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Token counts as the server reported them; None where it did not."""
 
     prompt_tokens: int | None = None
@@ -145,7 +145,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
 
 
-class Extraction(msgspec.Struct, frozen=True, kw_only=True):
+class Extraction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a transform read out of the raw output.
 
     Attributes:
@@ -164,7 +164,7 @@ class Extraction(msgspec.Struct, frozen=True, kw_only=True):
         return self.answer is not None
 
 
-class JudgeAudit(msgspec.Struct, frozen=True, kw_only=True):
+class JudgeAudit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything about one judge call: prompt, reply, what was read from it, what it cost.
 
     `label` tells the calls of one verdict apart (the two orders of a comparison, the items of a checklist);
@@ -183,7 +183,7 @@ class JudgeAudit(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a scorer says of one candidate.
 
     Attributes:

@@ -21,7 +21,7 @@ from tripos.engines.engine import EngineSettings, Preflight, engine
 from tripos.engines.prices import cost_usd
 
 _HOSTED = "https://api.openai.com"
-_REASONING_MODEL = re.compile(r"^(o\d|gpt-5)")  # these take max_completion_tokens and no temperature
+_REASONING_MODEL = re.compile(r"^(o\d|gpt-5(?!.*chat))")  # these take max_completion_tokens and no temperature
 
 
 class _Function(msgspec.Struct):
@@ -115,8 +115,8 @@ class OpenAICompatible:
         started_at, began = time.time(), time.perf_counter()
         request = self._connect().post(self._chat_url).body_bytes(_encode(self._body(messages, params, tools)))
         try:
-            if self.settings.stream:
-                async with request.build_streamed() as response:
+            if self.settings.stream:  # buffering would deliver several chunks at once and spoil the time to first token
+                async with request.streamed_read_buffer_limit(0).build_streamed() as response:
                     await _require_ok(response, self._chat_url)
                     body, ttft = await _assemble(response, began)
                 raw = msgspec.json.encode(body).decode()
@@ -147,14 +147,19 @@ class OpenAICompatible:
         except (msgspec.DecodeError, KeyError, TypeError):
             listed = None
         if not listed:
-            return Preflight(self.url, None, (f"{url} lists no models (HTTP {response.status}); going on with {self.settings.model!r}",))
+            warnings = (f"{url} lists no models (HTTP {response.status}); going on with {self.settings.model!r}", *self._warnings())
+            return Preflight(self.url, None, warnings)
         if self.settings.model not in listed:
             guess = nearest(self.settings.model, listed)
             hint = f"; did you mean {guess!r}?" if guess else ""
             raise EngineError(
                 f"{self.url} does not serve {self.settings.model!r}{hint} It serves: {', '.join(listed[:12])}", kind="not_found", status=404
             )
-        return Preflight(self.url, listed)
+        return Preflight(self.url, listed, self._warnings())
+
+    def _warnings(self) -> tuple[str, ...]:
+        reasoning = self._hosted and _REASONING_MODEL.match(self.settings.model)
+        return (f"{self.settings.model} takes no temperature: none is sent",) if reasoning else ()
 
     async def close(self) -> None:
         """Closes the connection pool."""

@@ -71,5 +71,5 @@ class Feed:
                     self.link(p)
                 self.skipped(Ended(Outcome(outcome), None if is_correct is None else bool(is_correct)))
                 continue
-            job.completion = self.reader.completion(status[1], status[2])
+            job.completion = self.reader.completion(status[1])
             self._jobs.append(job)

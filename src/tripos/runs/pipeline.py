@@ -121,6 +121,7 @@ class Pipeline:
         events: list[Event],
         error: Exception | None = None,
     ) -> None:
+        verdict = _ended_early(verdict, completion.finish_reason)
         audits: tuple[JudgeAudit, ...] = verdict.audits
         scored = Scored(
             candidate_id=job.planned.candidate_id,
@@ -155,6 +156,17 @@ class Pipeline:
         if self._simulated:
             context["perfect"] = self._perfect(job.sample) if self._perfect else str(job.sample.reference)
         return context
+
+
+_EARLY = {"length": Outcome.TRUNCATED, "refusal": Outcome.REFUSED, "content_filter": Outcome.REFUSED}
+
+
+def _ended_early(verdict: Verdict, finish_reason: str | None) -> Verdict:
+    """An answer that is not correct and did not end by itself is called what it is."""
+    outcome = _EARLY.get(finish_reason or "")
+    if outcome is None or verdict.is_correct is not False or verdict.outcome is Outcome.LIMIT:
+        return verdict
+    return msgspec.structs.replace(verdict, outcome=outcome)
 
 
 def judge_cost(audits: tuple[JudgeAudit, ...]) -> float | None:

@@ -68,7 +68,7 @@ class Plan:
             record_id=sample.record_id,
             prompt_variant_id=variant,
             attempt=attempt,
-            candidate_id=hashlib.sha256(f"{trial_hash}/{attempt}".encode()).hexdigest(),
+            candidate_id=hashlib.sha256(f"{trial_hash}/{attempt}".encode()).hexdigest()[:32],  # 128 bits
             trial_hash=trial_hash,
             subject=sample.subject,
             slice_id=sample.slice_id,

@@ -10,11 +10,12 @@ from functools import cache
 from typing import Any
 
 import tripos
+from tripos.engines.engine import Engine
 
 
-def provenance(endpoint_id: str) -> dict[str, Any]:
-    """Versions, machine, revision of the working directory, and which endpoint answered."""
-    return {**_machine(), "endpoint": endpoint_id}
+def provenance(engine: Engine) -> dict[str, Any]:
+    """Versions, machine, revision of the working directory, which endpoint answered, and what the model would not take."""
+    return {**_machine(), "endpoint": engine.endpoint_id, "parameters_omitted": sorted(getattr(engine, "omitted", ()))}
 
 
 @cache

@@ -278,7 +278,7 @@ def _started(plan: Plan) -> RunStarted:
         planned=plan.planned,
         config=public(spec) | {"model": {**public(spec.model), "options": _plain_options(spec)}},
         dataset=dict(plan.benchmark.samples.fingerprint()),
-        provenance=provenance(plan.endpoint.engine.endpoint_id),
+        provenance=provenance(plan.endpoint.engine),
     )
 
 

@@ -193,7 +193,7 @@ def _additions(plan: Plan, columns: _Columns, estimate: dict[str, Any], tally: T
         "overlay": plan.overlay,
         "dataset": dict(plan.benchmark.samples.fingerprint()),
         "config": public(plan.spec) | {"model": public(plan.spec.model) | {"options": {}}},
-        "provenance": provenance(plan.endpoint.engine.endpoint_id),
+        "provenance": provenance(plan.endpoint.engine),
     }
     aggregate = getattr(plan.benchmark.scorer, "aggregate", None)
     if aggregate is not None:

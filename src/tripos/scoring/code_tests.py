@@ -28,7 +28,7 @@ from tripos.scoring.values import kind, matches, shown
 
 
 class _Anything:
-    """Expected value of a step whose result does not matter."""
+    """Expected value of a call whose result does not matter."""
 
     def __repr__(self) -> str:
         return "ANYTHING"
@@ -62,7 +62,7 @@ class Check:
     Attributes:
         call: a function of the code (`"solve"`), or a dotted path; a part that ends in `()` is constructed without
             arguments (`"Solution().twoSum"`). With `steps` it names the class to construct.
-        expected: compared type by type: True is not 1, 1 is not 1.0, a list is not a tuple.
+        expected: compared type by type: True is not 1, 1 is not 1.0, a list is not a tuple. `ANYTHING` = not compared.
         raises: name of the exception that must be raised (subclasses count); then `expected` is not looked at.
         steps: calls made in order on the object that `call` constructs; `expected` of the check is then not looked at.
         args_after: what the positional arguments must be after the call, as a list; None = not looked at. Give a copy
@@ -75,7 +75,7 @@ class Check:
     call: str
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    expected: Any = ANYTHING
+    expected: Any = None
     raises: str | None = None
     steps: Sequence[Step] = ()
     args_after: Sequence[Any] | None = None
@@ -159,7 +159,11 @@ def _fences(text: str) -> Iterator[tuple[str, str]]:
 
 
 def encode_checks(checks: Sequence[Check]) -> list[dict[str, Any]]:
-    """Checks as JSON (tuples, sets and so on survive), for `Sample.metadata`. Defaults are left out."""
+    """Checks as JSON (tuples, sets and so on survive), for `Sample.metadata`; the same text in every process.
+
+    Raises:
+        ValueError: a value is not plain.
+    """
     return [_encode(check) for check in checks]
 
 
@@ -171,9 +175,8 @@ def decode_checks(encoded: Sequence[Mapping[str, Any]]) -> list[Check]:
     """
     checks = []
     for item in encoded:
-        fields = _decode(item)
         steps = tuple(Step(**_decode(step)) for step in item.get("steps", ()))
-        checks.append(Check(**{**fields, "steps": steps}))
+        checks.append(Check(**_decode(item), steps=steps))
     return checks
 
 
@@ -183,13 +186,13 @@ _VALUES = ("args", "kwargs", "expected", "args_after")
 def _encode(item: Check | Step) -> dict[str, Any]:
     encoded: dict[str, Any] = {"call": item.call}
     if item.args:
-        encoded["args"] = calls.encode(list(item.args))
+        encoded["args"] = _plain(list(item.args))
     if item.kwargs:
-        encoded["kwargs"] = calls.encode(dict(item.kwargs))
+        encoded["kwargs"] = _plain(dict(item.kwargs))
     if item.expected is not ANYTHING:
-        encoded["expected"] = calls.encode(item.expected)
+        encoded["expected"] = _plain(item.expected)
     if isinstance(item, Check):
-        encoded |= {"args_after": calls.encode(list(item.args_after))} if item.args_after is not None else {}
+        encoded |= {"args_after": _plain(list(item.args_after))} if item.args_after is not None else {}
         encoded |= {"steps": [_encode(step) for step in item.steps]} if item.steps else {}
         encoded |= {"name": item.name} if item.name else {}
     encoded |= {"raises": item.raises} if item.raises else {}
@@ -198,7 +201,15 @@ def _encode(item: Check | Step) -> dict[str, Any]:
 
 
 def _decode(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: calls.decode(value) if key in _VALUES else value for key, value in item.items() if key != "steps"}
+    fields = {key: calls.decode(value) if key in _VALUES else value for key, value in item.items() if key != "steps"}
+    return {"expected": ANYTHING, **fields}
+
+
+def _plain(value: Any) -> Any:
+    encoded = calls.encode(value)
+    if not matches(value, calls.decode(encoded)):
+        raise ValueError(f"{shown(value)} is not a plain value; a check takes None, numbers, text, bytes, lists, tuples, sets and dicts")
+    return encoded
 
 
 async def run_checks(sandbox: Sandbox, code: str, checks: Sequence[Check], limits: Limits = CHECK_LIMITS) -> TestReport:
@@ -210,6 +221,7 @@ async def run_checks(sandbox: Sandbox, code: str, checks: Sequence[Check], limit
     Raises:
         SandboxError: the sandbox cannot be had.
         ScorerError: our own driver did not start in it.
+        ValueError: an argument of a check is not a plain value.
         Whatever the code does is a failed check, never an exception.
     """
     claims: dict[int, Any] = {}
@@ -252,7 +264,7 @@ _DRIVER = Path(calls.__file__).read_text(encoding="utf-8")
 
 def _call(item: Check | Step) -> dict[str, Any]:
     """What the sandbox may know of a check."""
-    return {"call": item.call, "args": calls.encode(list(item.args)), "kwargs": calls.encode(dict(item.kwargs))}
+    return {"call": item.call, "args": _plain(list(item.args)), "kwargs": _plain(dict(item.kwargs))}
 
 
 def _claims(stdout: bytes, asked: set[int]) -> dict[int, Any]:

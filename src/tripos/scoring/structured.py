@@ -31,7 +31,7 @@ _CUT = frozenset({"length", "max_tokens"})
 # ------------------------------------------------------------------------------------------------------- the last JSON
 
 _OPENER = re.compile(r"""\{(?=\s*["'}])|\[(?=\s*[\[{\]])""")
-_GOES_ON = re.compile(r"""\s*(?::|,\s*(?:["'\[{\d-]|\Z))""")
+_GOES_ON = re.compile(r"""\s*,\s*(?:["\[{]|\Z)""")
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,16 @@ def last_json(text: str) -> tuple[JSON, str]:
         return None, "no JSON object or list of objects"
     if _GOES_ON.match(text, end) or _OPENER.search(text, end) or text.rstrip().endswith(("{", "[")):
         return None, "the last JSON value is not finished"
-    at = broken = 0
+    at = broken = reached = 0
     while broken < MAX_BROKEN and (opener := _OPENER.search(text, at, end)):
         start = opener.start()
         try:
             value, stop = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            at, broken = start + 1, broken + 1
+        except (ValueError, RecursionError) as error:
+            at, broken, reached = start + 1, broken + 1, max(reached, getattr(error, "pos", 0))
             continue
+        if stop == end and reached >= end:  # an earlier, broken value had taken this one in as its part
+            break
         if stop == end:
             return _checked(value, text[:start])
         at = stop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 import re
 from typing import Any
@@ -28,11 +29,11 @@ def matches(expected: Any, got: Any, tolerance: float = 0.0, exact: bool = True)
         return same and all(_key(k, exact) in keyed and matches(v, keyed[_key(k, exact)], tolerance, exact) for k, v in expected.items())
     if isinstance(expected, set | frozenset) and isinstance(got, set | frozenset):
         return len(expected) == len(got) and {_key(e, exact) for e in expected} == {_key(g, exact) for g in got}
-    return bool(expected == got)
+    return bool(expected == got) or (_is_nan(expected) and _is_nan(got))
 
 
 def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    return isinstance(value, float | complex) and cmath.isnan(value)
 
 
 def _close(expected: float, got: float, tolerance: float) -> bool:

@@ -16,7 +16,6 @@ import msgspec
 from tripos.core.records import JSON, Completion, Extraction, JudgeAudit, ToolCall, Usage, Verdict
 
 INLINE_LIMIT = 1024  # characters; below this a blob would cost more than it saves
-PRIMARY = "score"  # metric id of the benchmark's own score
 
 
 class Blob(msgspec.Struct, frozen=True):
@@ -56,15 +55,15 @@ class TrialPlanned(_Event, frozen=True, kw_only=True, tag="trial_planned"):
     """A sample was taken into the run: its labels, the rendered prompt, the reference."""
 
     record_id: str
-    prompt_variant_id: str
-    attempt: int
+    prompt_variant_id: str = "default"
+    attempt: int = 0
     candidate_id: str
     trial_hash: str
-    subject: str | None
-    slice_id: str
-    cluster: str | None
-    dimensions: dict[str, str]
-    reference: JSON
+    subject: str | None = None
+    slice_id: str = "default"
+    cluster: str | None = None
+    dimensions: dict[str, str] = {}
+    reference: JSON = None
     reference_hash: str
     prompt: Text
 
@@ -132,8 +131,7 @@ _plain = msgspec.json.Encoder(order="sorted").encode
 class Stored(NamedTuple):
     """An event with its place in the record."""
 
-    stream_id: str
-    seq: int
+    position: int
     run_id: str
     at: float
     body: bytes
@@ -151,9 +149,9 @@ def decode(body: bytes) -> Event:
     return event
 
 
-def link(previous: bytes, stream_id: str, seq: int, run_id: str, at: float, body: bytes) -> bytes:
+def link(previous: bytes, stream_id: str, place: int, run_id: str, at: float, body: bytes) -> bytes:
     """The digest of an event in the chain of its stream."""
-    head = f"{stream_id}\0{seq}\0{run_id}\0{at!r}\0".encode()
+    head = f"{stream_id}\0{place}\0{run_id}\0{at!r}\0".encode()
     return hashlib.sha256(previous + head + body).digest()
 
 
@@ -223,37 +221,37 @@ INSERTS = {
     "trial": _upsert(
         "trial",
         "run_id record_id prompt_variant_id attempt",
-        "candidate_id trial_hash subject slice_id cluster dimensions reference_hash stream_id seq",
+        "candidate_id trial_hash subject slice_id cluster dimensions reference_hash position",
     ),
     # a candidate that was answered stays so, whatever fails later
     "candidate": _upsert(
         "candidate",
         "candidate_id",
         "status finish_reason prompt_tokens completion_tokens cost_usd latency_seconds ttft_seconds energy_joules started_at retries "
-        "error_kind error simulated stream_id seq",
+        "error_kind error simulated position",
         " WHERE candidate.status <> 'answered' OR excluded.status = 'answered'",
     ),
-    "verdict": _upsert("verdict", "candidate_id overlay", "outcome answer value is_correct reference_hash judge_cost_usd at stream_id seq"),
-    "score": _upsert("score", "candidate_id overlay metric_id", "value"),
+    "verdict": _upsert("verdict", "candidate_id overlay", "outcome answer value is_correct reference_hash judge_cost_usd at position"),
+    "metric": _upsert("metric", "candidate_id overlay metric_id", "value"),
 }
 """One statement a projection; rows of one batch go through each in this order."""
 
 
 def project(stored: Stored) -> list[tuple[str, tuple[Any, ...]]]:
     """The rows that follow from one event, as (statement, row)."""
-    where = (stored.stream_id, stored.seq)
+    where = stored.position
     match stored.event:
         case TrialPlanned() as e:
             labels = _plain(e.dimensions).decode() if e.dimensions else None
             identity = (stored.run_id, e.record_id, e.prompt_variant_id, e.attempt, e.candidate_id, e.trial_hash)
-            return [("trial", (*identity, e.subject, e.slice_id, e.cluster, labels, e.reference_hash, *where))]
+            return [("trial", (*identity, e.subject, e.slice_id, e.cluster, labels, e.reference_hash, where))]
         case Answered() as e:
             tokens = (e.usage.prompt_tokens, e.usage.completion_tokens)
             times = (e.cost_usd, e.latency_seconds, e.ttft_seconds, e.telemetry.get("energy_joules"), e.started_at, len(e.retries))
-            return [("candidate", (e.candidate_id, "answered", e.finish_reason, *tokens, *times, None, None, int(e.simulated), *where))]
+            return [("candidate", (e.candidate_id, "answered", e.finish_reason, *tokens, *times, None, None, int(e.simulated), where))]
         case Failed() as e:
             blank = (None,) * 7
-            return [("candidate", (e.candidate_id, "failed", *blank, e.started_at, len(e.retries), e.error_kind, e.error, 0, *where))]
+            return [("candidate", (e.candidate_id, "failed", *blank, e.started_at, len(e.retries), e.error_kind, e.error, 0, where))]
         case Scored() as e:
             return _scored(e, stored.at, where)
         case RunStarted() as e:
@@ -264,11 +262,9 @@ def project(stored: Stored) -> list[tuple[str, tuple[Any, ...]]]:
             return [("run_end", (e.status, stored.at, stored.run_id))]
 
 
-def _scored(e: Scored, at: float, where: tuple[str, int]) -> list[tuple[str, tuple[Any, ...]]]:
+def _scored(e: Scored, at: float, where: int) -> list[tuple[str, tuple[Any, ...]]]:
     v = e.verdict
     answer = None if e.extraction.answer is None else str(e.extraction.answer)[:500]
     correct = None if v.is_correct is None else int(v.is_correct)
-    row = (e.candidate_id, e.overlay, str(v.outcome), answer, v.value, correct, e.reference_hash, e.judge_cost_usd, at, *where)
-    scores = [("score", (e.candidate_id, e.overlay, PRIMARY, v.value))]
-    scores += [("score", (e.candidate_id, e.overlay, metric, value)) for metric, value in v.metrics.items()]
-    return [("verdict", row), *scores]
+    row = (e.candidate_id, e.overlay, str(v.outcome), answer, v.value, correct, e.reference_hash, e.judge_cost_usd, at, where)
+    return [("verdict", row), *(("metric", (e.candidate_id, e.overlay, metric, value)) for metric, value in v.metrics.items())]

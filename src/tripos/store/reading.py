@@ -86,10 +86,10 @@ class Reader:
             raise StoreError(f"run {run_id!r}: {trouble} in {self.database.url}; runs: {known}")
         return rows[0]
 
-    def statuses(self, candidate_ids: Sequence[str]) -> dict[str, tuple[str, str, int]]:
-        """{candidate_id: (status, stream_id, seq)} of those known; `status` is "answered" or "failed"."""
-        rows = self._among("SELECT candidate_id, status, stream_id, seq FROM candidate WHERE candidate_id IN ", candidate_ids)
-        return {r[0]: (r[1], r[2], r[3]) for r in rows}
+    def statuses(self, candidate_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """{candidate_id: (status, position)} of those known; `status` is "answered" or "failed"."""
+        rows = self._among("SELECT candidate_id, status, position FROM candidate WHERE candidate_id IN ", candidate_ids)
+        return {r[0]: (r[1], r[2]) for r in rows}
 
     def verdicts(self, candidate_ids: Sequence[str], overlay: str) -> dict[str, tuple[str, str, int | None]]:
         """{candidate_id: (outcome, reference_hash, is_correct)} of those scored under an overlay."""
@@ -101,28 +101,28 @@ class Reader:
         sql = "SELECT record_id, prompt_variant_id, attempt FROM trial WHERE run_id = ? AND record_id IN "
         return {(r[0], r[1], r[2]) for r in self._among(sql, record_ids, run_id)}
 
-    def completion(self, stream_id: str, seq: int) -> Completion:
-        """The stored completion at a place of the record."""
-        event = self.event(stream_id, seq)
+    def completion(self, position: int) -> Completion:
+        """The stored completion at a position of the record."""
+        event = self.event(position)
         if not isinstance(event, Answered):
-            raise StoreError(f"event {stream_id}:{seq} is no answer")
+            raise StoreError(f"event {position} is no answer")
         return completion_of(event, self.fetch)
 
-    def event(self, stream_id: str, seq: int) -> Event:
-        """One event by its place."""
-        rows = self.database.execute("SELECT body FROM event WHERE stream_id = ? AND seq = ?", (stream_id, seq))
+    def event(self, position: int) -> Event:
+        """One event by its position."""
+        rows = self.database.execute("SELECT body FROM event WHERE position = ?", (position,))
         if not rows:
-            raise StoreError(f"event {stream_id}:{seq} is missing from {self.database.url}")
+            raise StoreError(f"event {position} is missing from {self.database.url}")
         return decode(bytes(rows[0][0]))
 
     def trials(self, run_id: str, overlay: str) -> Iterator[TrialRecord]:
         """All trials of a run with their newest candidate and its verdict under an overlay, in the order of record ids."""
         sql = """SELECT p.body, c.body, s.body FROM trial t
-            JOIN event p ON p.stream_id = t.stream_id AND p.seq = t.seq
+            JOIN event p ON p.position = t.position
             LEFT JOIN candidate k ON k.candidate_id = t.candidate_id
-            LEFT JOIN event c ON c.stream_id = k.stream_id AND c.seq = k.seq
+            LEFT JOIN event c ON c.position = k.position
             LEFT JOIN verdict v ON v.candidate_id = t.candidate_id AND v.overlay = ?
-            LEFT JOIN event s ON s.stream_id = v.stream_id AND s.seq = v.seq
+            LEFT JOIN event s ON s.position = v.position
             WHERE t.run_id = ? ORDER BY t.record_id, t.prompt_variant_id, t.attempt"""
         for planned_body, candidate_body, scored_body in self.database.stream(sql, (overlay, run_id)):
             planned = decode(bytes(planned_body))
@@ -139,11 +139,11 @@ class Reader:
     def lookup(self, run_id: str, record_id: str, attempt: int, variant: str = "default") -> Completion | None:
         """The answer that a run has for a sample, for `replay`."""
         rows = self.database.execute(
-            """SELECT k.stream_id, k.seq FROM trial t JOIN candidate k ON k.candidate_id = t.candidate_id AND k.status = 'answered'
+            """SELECT k.position FROM trial t JOIN candidate k ON k.candidate_id = t.candidate_id AND k.status = 'answered'
             WHERE t.run_id = ? AND t.record_id = ? AND t.prompt_variant_id = ? AND t.attempt = ?""",
             (run_id, record_id, variant, attempt),
         )
-        return self.completion(*rows[0]) if rows else None
+        return self.completion(rows[0][0]) if rows else None
 
     def _among(self, sql: str, names: Sequence[str], *before: Any) -> list[Row]:
         if not names:

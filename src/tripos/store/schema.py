@@ -20,25 +20,25 @@ class Dialect(NamedTuple):
     without_rowid: str
 
 
-SQLITE = Dialect("sqlite", "INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB", "REAL", " WITHOUT ROWID")
-POSTGRESQL = Dialect("postgresql", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "BYTEA", "DOUBLE PRECISION", "")
+SQLITE = Dialect("sqlite", "INTEGER", "BLOB", "REAL", " WITHOUT ROWID")
+POSTGRESQL = Dialect("postgresql", "BIGINT", "BYTEA", "DOUBLE PRECISION", "")
 
-PROJECTIONS = ("run", "trial", "candidate", "verdict", "score")
+PROJECTIONS = ("run", "trial", "candidate", "verdict", "metric")
 
 _FIRST = """
+CREATE TABLE stream (                 -- one a process that wrote
+    number INTEGER PRIMARY KEY, stream_id TEXT NOT NULL UNIQUE
+);
 CREATE TABLE event (
-    position {position},
-    stream_id TEXT NOT NULL,          -- one stream a process that wrote
-    seq INTEGER NOT NULL,             -- 0, 1, 2, ... within the stream
+    position {position} PRIMARY KEY,  -- number of the stream * 2^32 + place in it
     run_id TEXT NOT NULL,
     kind TEXT NOT NULL,
-    about TEXT,                       -- first 16 hex of the candidate, for timelines
+    candidate_id TEXT,                -- of failures only: the other tables point to the rest
     at {real} NOT NULL,               -- Unix seconds
     body {bytes} NOT NULL,            -- JSON
-    digest {bytes} NOT NULL,          -- SHA-256 over the previous digest of the stream and this event
-    UNIQUE (stream_id, seq)
+    digest {bytes} NOT NULL           -- SHA-256 over the previous digest of the stream and this event
 );
-CREATE INDEX event_about ON event (about);
+CREATE INDEX event_failed ON event (candidate_id) WHERE candidate_id IS NOT NULL;
 CREATE TABLE blob (digest TEXT PRIMARY KEY, data {bytes} NOT NULL){without_rowid};
 CREATE TABLE run (
     run_id TEXT PRIMARY KEY, run_key TEXT NOT NULL, suite TEXT, benchmark TEXT NOT NULL, category TEXT, model TEXT NOT NULL,
@@ -49,23 +49,27 @@ CREATE INDEX run_of_key ON run (run_key, started_at);
 CREATE TABLE trial (
     run_id TEXT NOT NULL, record_id TEXT NOT NULL, prompt_variant_id TEXT NOT NULL, attempt INTEGER NOT NULL,
     candidate_id TEXT NOT NULL, trial_hash TEXT NOT NULL, subject TEXT, slice_id TEXT NOT NULL, cluster TEXT,
-    dimensions TEXT, reference_hash TEXT NOT NULL, stream_id TEXT NOT NULL, seq INTEGER NOT NULL,
+    dimensions TEXT, reference_hash TEXT NOT NULL, position BIGINT NOT NULL,
     PRIMARY KEY (run_id, record_id, prompt_variant_id, attempt)
 ){without_rowid};
 CREATE TABLE candidate (
     candidate_id TEXT PRIMARY KEY, status TEXT NOT NULL, finish_reason TEXT, prompt_tokens INTEGER, completion_tokens INTEGER,
     cost_usd {real}, latency_seconds {real}, ttft_seconds {real}, energy_joules {real}, started_at {real}, retries INTEGER NOT NULL,
-    error_kind TEXT, error TEXT, simulated INTEGER NOT NULL, stream_id TEXT NOT NULL, seq INTEGER NOT NULL
+    error_kind TEXT, error TEXT, simulated INTEGER NOT NULL, position BIGINT NOT NULL
 ){without_rowid};
 CREATE TABLE verdict (
     candidate_id TEXT NOT NULL, overlay TEXT NOT NULL, outcome TEXT NOT NULL, answer TEXT, value {real}, is_correct INTEGER,
-    reference_hash TEXT NOT NULL, judge_cost_usd {real}, at {real} NOT NULL, stream_id TEXT NOT NULL, seq INTEGER NOT NULL,
+    reference_hash TEXT NOT NULL, judge_cost_usd {real}, at {real} NOT NULL, position BIGINT NOT NULL,
     PRIMARY KEY (candidate_id, overlay)
 ){without_rowid};
-CREATE TABLE score (
+CREATE TABLE metric (                 -- metrics beside the primary one, which is verdict.value
     candidate_id TEXT NOT NULL, overlay TEXT NOT NULL, metric_id TEXT NOT NULL, value {real},
     PRIMARY KEY (candidate_id, overlay, metric_id)
 ){without_rowid};
+CREATE VIEW score AS
+    SELECT candidate_id, overlay, 'score' AS metric_id, value FROM verdict UNION ALL
+    SELECT candidate_id, overlay, 'accuracy', CAST(is_correct AS {real}) FROM verdict UNION ALL
+    SELECT candidate_id, overlay, metric_id, value FROM metric;
 """
 
 MIGRATIONS = (_FIRST,)

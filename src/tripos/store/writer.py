@@ -18,7 +18,7 @@ import zstandard
 
 from tripos.core.errors import StoreError
 from tripos.store.database import Database
-from tripos.store.events import INLINE_LIMIT, INSERTS, Blob, Event, Stored, Text, encode, link, project
+from tripos.store.events import INLINE_LIMIT, INSERTS, Blob, Event, Failed, Stored, Text, encode, link, project
 
 _GATHER_SECONDS = 0.004
 _BATCH = 500
@@ -38,10 +38,10 @@ class Writer:
     """
 
     def __init__(self, database: Database) -> None:
-        self.stream_id = secrets.token_hex(4)
+        self.stream_id = secrets.token_hex(8)
         self.error: BaseException | None = None
         self._database = database
-        self._seq = 0
+        self._first = self._place = 0
         self._last = b""
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._blobs: dict[str, bytes] = {}
@@ -133,7 +133,7 @@ class Writer:
             if blobs:
                 self._database.execute_many("INSERT INTO blob VALUES (?,?) ON CONFLICT (digest) DO NOTHING", blobs)
             self._database.execute_many(
-                "INSERT INTO event (stream_id, seq, run_id, kind, about, at, body, digest) VALUES (?,?,?,?,?,?,?,?)", rows
+                "INSERT INTO event (position, run_id, kind, candidate_id, at, body, digest) VALUES (?,?,?,?,?,?,?)", rows
             )
             for statement, many in projected.items():
                 if many:
@@ -142,13 +142,22 @@ class Writer:
             self._blobs.pop(name, None)
 
     def _next(self, run_id: str, event: Event) -> Stored:
-        stored = Stored(self.stream_id, self._seq, run_id, time.time(), encode(event), event)
-        self._seq += 1
+        if not self._first:
+            self._first = self._open_stream()
+        stored = Stored(self._first + self._place, run_id, time.time(), encode(event), event)
+        self._place += 1
         return stored
 
     def _row(self, stored: Stored) -> tuple[Any, ...]:
-        self._last = link(self._last, stored.stream_id, stored.seq, stored.run_id, stored.at, stored.body)
-        candidate = getattr(stored.event, "candidate_id", None)
-        about = candidate[:16] if candidate else None
+        place = stored.position - self._first
+        self._last = link(self._last, self.stream_id, place, stored.run_id, stored.at, stored.body)
+        candidate = stored.event.candidate_id if isinstance(stored.event, Failed) else None
         kind = type(stored.event).__struct_config__.tag
-        return (stored.stream_id, stored.seq, stored.run_id, kind, about, stored.at, stored.body, self._last)
+        return (stored.position, stored.run_id, kind, candidate, stored.at, stored.body, self._last)
+
+    def _open_stream(self) -> int:
+        """Takes the next stream number; returns the position of its first event."""
+        with self._database.transaction():
+            number = self._database.execute("SELECT coalesce(max(number), 0) + 1 FROM stream")[0][0]
+            self._database.execute("INSERT INTO stream VALUES (?, ?)", (number, self.stream_id))
+        return int(number) << 32
