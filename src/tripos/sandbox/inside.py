@@ -28,10 +28,26 @@ MAX_INODES = 50_000
 
 
 def start(spec: dict[str, Any], out: int, err: int) -> int:
-    """Forks the program; returns its process id. The child never returns."""
+    """Forks the program; returns its process id once it runs. The child never returns.
+
+    A program that cannot be executed ends with status 127, as in a shell.
+
+    Raises:
+        SystemExit: the workspace or a limit could not be set up: our failure, not the program's.
+    """
+    heard, troubles = os.pipe()
     child = os.fork()
-    if child:
-        return child
+    if child == 0:
+        _become(spec, out, err, troubles)
+    os.close(troubles)
+    with open(heard) as trouble:  # noqa: PTH123 - closed by exec
+        text = trouble.read()
+    if text:
+        raise SystemExit(text)
+    return child
+
+
+def _become(spec: dict[str, Any], out: int, err: int, troubles: int) -> None:
     try:
         if spec["uid"] is not None:
             os.setgroups([])
@@ -44,8 +60,14 @@ def start(spec: dict[str, Any], out: int, err: int) -> int:
             _write(name, content)
         for descriptor, target in ((source, 0), (out, 1), (err, 2)):
             os.dup2(descriptor, target)
-        os.closerange(3, 256)
+        os.dup2(troubles, 3, inheritable=False)
+        troubles = 3
+        os.closerange(4, 256)
         _limit(spec)
+    except BaseException as error:
+        os.write(troubles, f"the workspace could not be set up: {error!r}".encode())
+        os._exit(127)
+    try:
         os.execvpe(spec["argv"][0], spec["argv"], spec["env"])
     except BaseException as error:
         os.write(2, f"{spec['argv'][0]}: {error}\n".encode())

@@ -65,7 +65,7 @@ def last_json(text: str) -> tuple[JSON, str]:
         try:
             value, stop = _DECODER.raw_decode(text, start)
         except (ValueError, RecursionError) as error:
-            at, broken, reached = start + 1, broken + 1, max(reached, getattr(error, "pos", 0))
+            at, broken, reached = start + 1, broken + 1, max(reached, _reach(error, len(text)))
             continue
         if stop == end and reached >= end:  # an earlier, broken value had taken this one in as its part
             break
@@ -73,6 +73,13 @@ def last_json(text: str) -> tuple[JSON, str]:
             return _checked(value, text[:start])
         at = stop
     return None, "the last JSON value cannot be parsed"
+
+
+def _reach(error: Exception, length: int) -> int:
+    """How far a broken value was read before it broke; a string that is not closed takes in all the rest."""
+    if not isinstance(error, json.JSONDecodeError):
+        return 0
+    return length if error.msg.startswith("Unterminated string") else error.pos
 
 
 def _checked(value: JSON, before: str) -> tuple[JSON, str]:

@@ -1,9 +1,10 @@
-"""coding_assistant: that every bug is real and can be mended, that handing the file back is worth nothing, and that nothing can be forged."""
+"""coding_assistant: every bug is real and can be mended, handing the file back is worth nothing, and nothing can be forged."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from coding_grading import built, digest, digest_elsewhere, fenced, grade, grade_all
@@ -13,6 +14,7 @@ from tripos.benchmarks.use_cases.coding.repair import FAMILIES, HIDDEN
 from tripos.core.records import Outcome, Sample
 from tripos.sandbox.bubblewrap import Bubblewrap
 from tripos.scoring.code_tests import decode_checks, extract_code, run_checks
+from tripos.scoring.hidden_checks import HiddenChecks
 
 KEY = "coding_assistant"
 MADE, SOURCE = built(KEY)
@@ -157,9 +159,10 @@ async def test_calibration_holds_and_leaves_nothing_unscored(sandbox: Bubblewrap
 
 async def test_an_endless_loop_ends_and_is_wrong(sandbox: Bubblewrap, samples: list[Sample]) -> None:
     sample = bugs(samples)[0]
+    impatient = replace(MADE, scorer=HiddenChecks(cpu_seconds=0.2))
     before = time.monotonic()
-    verdict = await grade(MADE, sandbox, sample, fenced(f"def {sample.metadata['name']}(*args):\n    while True:\n        pass\n"))
-    assert time.monotonic() - before < 120
+    verdict = await grade(impatient, sandbox, sample, fenced(f"def {sample.metadata['name']}(*args):\n    while True:\n        pass\n"))
+    assert time.monotonic() - before < 60
     assert verdict.value == 0.0 and verdict.is_correct is False and verdict.outcome is Outcome.SCORED
     assert "time" in verdict.details["failures"][0]
 

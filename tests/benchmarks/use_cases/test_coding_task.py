@@ -150,7 +150,7 @@ async def test_an_object_that_equals_everything_passes_nothing(sandbox: Bubblewr
     sample = SOURCE.sample(6)
     code = (
         "class Same(list):\n    __eq__ = lambda self, other: True\n    __hash__ = None\n"
-        f"def {sample.metadata['function']}(v):\n    return Same()\n"
+        f"def {sample.metadata['function']}(v):\n    return Same(['no'])\n"
     )
     verdict = await grade(MADE, sandbox, sample, fenced(code))
     assert verdict.is_correct is False and verdict.value == 0.0

@@ -94,11 +94,14 @@ def test_a_pipeline_has_the_length_that_was_asked_for(family: str) -> None:
         assert len(set(program.steps)) == 6
 
 
-def test_rules_that_are_left_out_are_left_out_of_the_interpreter_too() -> None:
+def test_leaving_a_rule_out_mostly_shows() -> None:
+    """Machines in which it does not are possible; `draw_task` turns them down."""
+    shows = 0
     for seed in range(40):
         for program, _ in (register_machine(Random(seed), 4), simulation(Random(seed), 4)):
             arguments = [program.inputs(Random(f"{seed}/{k}")) for k in range(40)]
-            assert any(program.run(a) != without(a) for without in program.ablations for a in arguments)
+            shows += all(any(program.run(a) != without(a) for a in arguments) for without in program.ablations)
+    assert shows >= 40
 
 
 def test_invented_names_are_identifiers() -> None:

@@ -40,39 +40,46 @@ class _Instrument(ast.NodeTransformer):
 
     def _counted(self, node: ast.For | ast.While | ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
-        node.body = [ast.Expr(_call("__tick__")), *node.body]
+        first = node.body[0]
+        node.body = [ast.copy_location(ast.Expr(_call("__tick__", first)), first), *node.body]
         return node
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)
-        node.ifs = [_call("__tick__"), *node.ifs]
+        node.ifs = [_call("__tick__", node.target), *node.ifs]
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        node.left, node.right = _call("__small__", node.left), _call("__small__", node.right)
+        node.left, node.right = _small_only(node.left), _small_only(node.right)
         return node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         self.generic_visit(node)
-        node.value = _call("__small__", node.value)
+        node.value = _small_only(node.value)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        node.args = [arg if isinstance(arg, (ast.Starred, ast.GeneratorExp)) else _call("__small__", arg) for arg in node.args]
+        node.args = [_small_only(arg) for arg in node.args]
         return node
 
 
-def _call(name: str, *args: ast.expr) -> ast.Call:
-    return ast.Call(ast.Name(name, ast.Load()), list(args), [])
+def _call(name: str, at: ast.expr | ast.stmt, *args: ast.expr) -> ast.Call:
+    return ast.copy_location(ast.Call(ast.copy_location(ast.Name(name, ast.Load()), at), list(args), []), at)
+
+
+def _small_only(node: ast.expr) -> ast.expr:
+    if isinstance(node, (ast.Starred, ast.GeneratorExp, ast.Constant)):
+        return node
+    return _call("__small__", node, node)
 
 
 class Guarded:
     """A compiled module of ours. `run` may be called often; every call starts with a fresh budget of steps."""
 
     def __init__(self, tree: ast.Module) -> None:
-        instrumented = ast.fix_missing_locations(_Instrument().visit(tree))
+        instrumented = _Instrument().visit(tree)
         self._left = STEPS
         self._names: dict[str, Any] = {"__tick__": self._tick, "__small__": _small, "__name__": "solution"}
         exec(compile(instrumented, "<module>", "exec"), self._names)  # noqa: S102 (our own code, see the module's docstring)

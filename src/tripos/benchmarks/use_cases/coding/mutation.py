@@ -133,8 +133,7 @@ class _Finder:
         old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
         if len(node.values) == 2:
             yield from self._between(node.values[0], node.values[1], old, new, "boolean operator")
-            first, second = node.values
-            yield Edit(self._start(first), self._end(second), self._text(first), "dropped condition")
+            yield Edit(self._start(node), self._end(node), self._text(node.values[0]), "dropped condition")
 
     def _on_BinOp(self, node: ast.BinOp) -> Iterator[Edit]:
         if type(node.op) in _ARITHMETIC:
