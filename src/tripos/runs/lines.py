@@ -56,7 +56,7 @@ def line(
         "error": error,
         "scoring_metadata": _metadata(scored, judge_reply),
         "ttft": completion.ttft_seconds if completion is not None else None,
-        **measured(header.hardware, completion, verdict.is_correct if verdict is not None else None, telemetry),
+        **measured(header.hardware, *_pace(completion), verdict.is_correct if verdict is not None else None, telemetry),
         "run_id": header.run_id,
         "trial_hash": short(planned.trial_hash),
         "candidate_id": short(planned.candidate_id),
@@ -88,17 +88,19 @@ def _metadata(scored: Scored | None, judge_reply: str | None) -> dict[str, Any]:
     return found
 
 
+def _pace(completion: Completion | None) -> tuple[int | None, float | None]:
+    return (None, None) if completion is None else (completion.usage.completion_tokens, completion.latency_seconds)
+
+
 def measured(
-    hardware: ModelSpec, completion: Completion | None, is_correct: bool | None, telemetry: dict[str, float | None]
+    hardware: ModelSpec, tokens: int | None, seconds: float | None, is_correct: bool | None, telemetry: dict[str, float | None]
 ) -> dict[str, float | None]:
-    """The seed's efficiency fields.
+    """The seed's efficiency fields, from completion tokens and latency.
 
     mfu_pct = 100 · 2 · active parameters · tokens/s / (peak FLOP/s · GPUs): two operations a parameter and token (Kaplan
     et al. 2020, arXiv 2001.08361, §2.1); mbu_pct = 100 · active parameters · 2 bytes · tokens/s / (peak bytes/s · GPUs):
     every active weight is read once a token, in 16 bits. Both describe one stream, as the seed has them.
     """
-    tokens = completion.usage.completion_tokens if completion is not None else None
-    seconds = completion.latency_seconds if completion is not None else None
     rate = tokens / seconds if tokens and seconds else None
     energy, power = telemetry.get("energy_joules"), telemetry.get("power_watts")
     active = (hardware.active_params_b or hardware.param_count_b) * 1e9

@@ -27,7 +27,7 @@ from tripos.runs.plan import Plan, prepare
 from tripos.runs.provenance import provenance
 from tripos.runs.results_file import ResultsFile, lay, make_way
 from tripos.runs.spec import RunSpec, public
-from tripos.runs.summary import Summary, summarise, write_summary
+from tripos.runs.summary import Summary, public_options, summarise, write_summary
 from tripos.runs.tally import Tally
 from tripos.store.database import Database
 from tripos.store.events import RunEnded, RunStarted, TrialPlanned
@@ -276,14 +276,10 @@ def _started(plan: Plan) -> RunStarted:
         overlay=plan.overlay,
         simulated=plan.endpoint.engine.simulated,
         planned=plan.planned,
-        config=public(spec) | {"model": {**public(spec.model), "options": _plain_options(spec)}},
+        config=public(spec) | {"model": public(spec.model) | {"options": public_options(spec.model.options)}},
         dataset=dict(plan.benchmark.samples.fingerprint()),
         provenance=provenance(plan.endpoint.engine),
     )
-
-
-def _plain_options(spec: RunSpec) -> dict[str, Any]:
-    return {k: v for k, v in spec.model.options.items() if isinstance(v, (str, int, float, bool))}
 
 
 def _warm_up_prompts(plan: Plan) -> list[tuple[Any, ...]]:

@@ -54,7 +54,12 @@ def select(benchmark: Benchmark, spec: RunSpec) -> Selection:
     if source.endless:
         return _of_endless(benchmark, spec)
     every = (s.record_id for s in source)
-    wanted = [i for i in every if in_partition(i, spec.partition)]
+    names = (i for i in every if in_partition(i, spec.partition))
+    if spec.max_samples is None and not spec.record_ids:
+        total = sum(1 for _ in names)
+        if total:
+            return Selection(benchmark, total, None, spec.partition)
+    wanted = list(names)
     if not wanted:
         raise DatasetError(
             f"{spec.benchmark}: no sample is left" + (f" in the partition {spec.partition!r}" if spec.partition != "all" else "")

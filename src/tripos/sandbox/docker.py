@@ -1,6 +1,7 @@
 """The second choice: a container without network, through the `docker` command.
 
-The image must be on the machine: nothing is pulled behind the user's back.
+The image must be on the machine: nothing is pulled behind the user's back. System calls are filtered by the engine's own
+profile; older engines let vsock through, which bubblewrap's filter does not.
 """
 
 from __future__ import annotations

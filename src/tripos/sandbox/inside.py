@@ -65,7 +65,7 @@ def _become(spec: dict[str, Any], out: int, err: int, troubles: int) -> None:
         os.closerange(4, 256)
         _limit(spec)
     except BaseException as error:
-        os.write(troubles, f"the workspace could not be set up: {error!r}".encode())
+        os.write(troubles, f"the workspace could not be set up: {type(error).__name__}: {error}".encode())
         os._exit(127)
     try:
         os.execvpe(spec["argv"][0], spec["argv"], spec["env"])

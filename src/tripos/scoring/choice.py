@@ -20,6 +20,7 @@ import string
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import msgspec
@@ -32,6 +33,7 @@ from tripos.scoring.scorer import Answer, Instruments, scorer
 from tripos.scoring.verdicts import Form
 
 JudgeUse = Literal["never", "fallback", "always"]
+_LINE = 500  # characters of a statement that are looked at
 OPTION_TEXT = "option text in the last paragraph"
 
 _STYLE = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mathit|bf|rm)\s*\{([^{}]*)\}")
@@ -49,11 +51,14 @@ _STATEMENT = re.compile(
 _FORMAL = re.compile(r"^[\W_]*(?:the\s+)?(?:final\s+|correct\s+|best\s+|my\s+)?answer\s*(?:is\s*)?:", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|never|if|whether|suppose|supposing|assuming|doubt|unless|incorrect|wrong)\b|n['’]t\b", re.IGNORECASE)
 _DENIED_AFTER = re.compile(r"\W*(?:is|are|was|were|would be|seems)?\s*(?:not|n['’]t|wrong|incorrect|false|ruled out)\b", re.IGNORECASE)
-_LETTER = re.compile(r"[\s\"'“‘]*(?P<open>[(\[⟨<]*)\s*(?P<letter>[A-Za-z])(?!\w|['’]\w|-\w|\+)\s*(?P<close>[)\]⟩>]*)")
+_LETTER = re.compile(r"[\s\"'“‘]*(?P<open>[(\[⟨<]*)\s*(?P<letter>[A-Za-z])(?!\w|['’]\w|-\w|\+)(?:\s*(?P<close>[)\]⟩>]+))?")
 _ANOTHER = re.compile(
     r"[\s,;/&|]*(?:\b(?:and|or|und)\b)?[\s,;/&|]*[(\[⟨]?(?P<letter>[A-Z])[)\]⟩]?(?=\s*(?:[.,;:!?/&|)\]]|$|and\b|or\b|[A-Z]\b))"
 )
-_ENDS = re.compile(r"\s*(?:$|[,;:!)\]\"'”’]|[—–]|-\s|\.(?!\s*[a-z])|\n|(?:because|since|as|which|due\s+to|i\.e\.)\b)")
+_ENDS = re.compile(
+    r"\s*(?:$|[,;:!)\]\"'”’]|[—–]|-\s|\.(?!\s*[a-z])|\n|\s\("
+    r"|\s(?:because|since|as|which|due\s+to|given|based\s+on|for|with|in|so|rather\s+than|(?:and\s+|but\s+)?not)\b)"
+)
 _ONLY_LETTER = re.compile(r"[\s>•-]*(?:option|choice)?\s*[(\[⟨<]*\s*([A-Za-z])\s*[)\]⟩>]*\s*[.:]?\s*", re.IGNORECASE)
 _LETTERED = re.compile(r"[\s>•-]*[(\[⟨]?([A-Z])[)\]⟩]?\s*[.:)]\s*(\S.*)")
 _VERDICT = re.compile(r"[*\s]*verdict\s*:\s*\**\s*\(?(none|[a-z])\)?\s*\.?[*\s]*", re.IGNORECASE)
@@ -119,13 +124,17 @@ class _Options:
 
     def __init__(self, sample: Sample) -> None:
         self.valid = valid_letters(sample)
-        named = list(zip(letters(len(sample.choices)), map(_norm, sample.choices), strict=True))
-        every = [text for _, text in named]
-        self.own = {letter: text for letter, text in named if text}
+        self.choices = sample.choices
+
+    @cached_property
+    def own(self) -> dict[str, str]:
+        return {letter: text for letter, choice in zip(letters(len(self.choices)), self.choices, strict=True) if (text := _norm(choice))}
+
+    @cached_property
+    def letter_of(self) -> dict[str, str]:
+        every = list(self.own.values())
         # a bare "b" is always the letter, also where an option happens to read "B"
-        self.letter_of = {
-            text: letter for letter, text in named if text and every.count(text) == 1 and not (len(text) == 1 and text.isalpha())
-        }
+        return {text: letter for letter, text in self.own.items() if every.count(text) == 1 and not (len(text) == 1 and text.isalpha())}
 
 
 class _Declaration(msgspec.Struct, frozen=True):
@@ -157,17 +166,17 @@ def _declared(text: str, options: _Options) -> Extraction | None:
 def _boxed(text: str, options: _Options) -> Iterator[_Declaration]:
     for match in re.finditer(r"⟨([^⟨⟩]*)⟩", text):
         content = match[1].strip()
-        letter, how = (None, "") if _norm(content) in options.letter_of else _read(content, options)
+        letter, how = (None, "") if len(content) > 1 and _norm(content) in options.letter_of else _read(content, options)
         if letter is not None or how.startswith("several"):
             yield _Declaration(match.start(), match.end(), letter, "last box" if letter else how)
 
 
 def _stated(text: str, options: _Options) -> Iterator[_Declaration]:
     for match in _STATEMENT.finditer(text):
-        rest = text[match.end() :].lstrip()
-        start = len(text) - len(rest)
-        line = rest.partition("\n")[0]
-        formal = _FORMAL.match(text[text.rfind("\n", 0, match.start()) + 1 : match.end()]) is not None
+        start = _blank_end(text, match.end())
+        line = text[start : start + _LINE].partition("\n")[0]
+        head = text[max(0, match.start() - 40) : match.end()].rpartition("\n")
+        formal = (bool(head[1]) or match.start() <= 40) and _FORMAL.match(head[2]) is not None
         if _is_denied(text, match.start()):
             continue
         letter, how = _read(line, options)
@@ -180,12 +189,19 @@ def _stated(text: str, options: _Options) -> Iterator[_Declaration]:
         yield _Declaration(match.start(), end, letter, "last statement" if letter else how)
 
 
+def _blank_end(text: str, position: int) -> int:
+    while position < len(text) and text[position].isspace():
+        position += 1
+    return position
+
+
 def _read(content: str, options: _Options) -> tuple[str | None, str]:
     """The one letter at the head of `content`, or None and why not."""
-    named = options.letter_of.get(_norm(content))
-    if named is not None:
-        return named, ""
     token = _LETTER.match(content)
+    if token is None or content[token.end() :].strip(" ."):
+        named = options.letter_of.get(_norm(content))
+        if named is not None:
+            return named, ""
     if token is None:
         return None, "declared something that is not a letter"
     letter, after = token["letter"].upper(), content[token.end() :]
@@ -197,8 +213,7 @@ def _read(content: str, options: _Options) -> tuple[str | None, str]:
         return None, f"several letters: {letter} and {another['letter']}"
     if token["letter"].islower() and not bracketed and after.strip(" .!\"'”’"):
         return None, "declared something that is not a letter"
-    own = _norm(after)
-    if not bracketed and not _ENDS.match(after) and not (own and own.startswith(options.own.get(letter, "\0"))):
+    if not bracketed and not _ENDS.match(after) and not _norm(after).startswith(options.own.get(letter, "\0")):
         return None, "declared something that is not a letter"
     if letter not in options.valid:
         return None, f"declared {letter}, which is not an option"

@@ -27,7 +27,7 @@ _BOX = re.compile(r"\\(?:boxed|fbox)\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_BOX = re.compile(r"[-+]?\d[\d.,]*(?<![.,])|[A-Za-z]\b")
 _JOINED = re.compile(r"(?:[\s$,;.]|\\[\])(\[,;]|\\(?:text|mbox)\s*\{\s*(?:and|or)\s*\}|\b(?:and|or)\b)*", re.IGNORECASE)
-_STATEMENT = re.compile(r"\banswer\s*\**\s*(?:(?:is|are)\b|:|=)(?:\s*(?:is\b|:|=))*\s*\**", re.IGNORECASE)
+_STATEMENT = re.compile(r"\banswer\s{0,3}\**\s{0,3}(?:(?:is|are)\b|:|=)(?:\s*(?:is\b|:|=))*\s*\**", re.IGNORECASE)
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.])[-−+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?%?(?!\w)")
 _WEAK = "weak: "  # readings that are a guess: they never rescue an answer that was cut off

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import replace
 
+import msgspec
 import pytest
 from coding_grading import built, digest, digest_elsewhere, fenced, grade, grade_all
 
@@ -14,7 +14,6 @@ from tripos.benchmarks.use_cases.coding.repair import FAMILIES, HIDDEN
 from tripos.core.records import Outcome, Sample
 from tripos.sandbox.bubblewrap import Bubblewrap
 from tripos.scoring.code_tests import decode_checks, extract_code, run_checks
-from tripos.scoring.hidden_checks import HiddenChecks
 
 KEY = "coding_assistant"
 MADE, SOURCE = built(KEY)
@@ -158,10 +157,11 @@ async def test_calibration_holds_and_leaves_nothing_unscored(sandbox: Bubblewrap
 
 
 async def test_an_endless_loop_ends_and_is_wrong(sandbox: Bubblewrap, samples: list[Sample]) -> None:
-    sample = bugs(samples)[0]
-    impatient = replace(MADE, scorer=HiddenChecks(cpu_seconds=0.2))
+    first = bugs(samples)[0]
+    short = {name: first.reference[name][:3] for name in ("checks", "passed_before")}  # each check costs a second of CPU
+    sample = msgspec.structs.replace(first, reference={**first.reference, **short})
     before = time.monotonic()
-    verdict = await grade(impatient, sandbox, sample, fenced(f"def {sample.metadata['name']}(*args):\n    while True:\n        pass\n"))
+    verdict = await grade(MADE, sandbox, sample, fenced(f"def {sample.metadata['name']}(*args):\n    while True:\n        pass\n"))
     assert time.monotonic() - before < 60
     assert verdict.value == 0.0 and verdict.is_correct is False and verdict.outcome is Outcome.SCORED
     assert "time" in verdict.details["failures"][0]

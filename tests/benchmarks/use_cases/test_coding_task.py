@@ -37,6 +37,11 @@ def test_samples_are_the_same_in_every_process() -> None:
     assert here == digest_elsewhere(KEY, 7, 42, "0") == digest_elsewhere(KEY, 7, 42, "4242")
 
 
+def test_the_samples_of_this_version_of_the_generator_stay_what_they_are() -> None:
+    """When this fails on purpose, raise VERSION in coding_task.py: results over other samples must not be mixed."""
+    assert digest(KEY, 42, 42) == "4fe709645c8689abefb1c35bb900e171a0866ba0815a10b56313b72aedb3626c"
+
+
 def test_another_seed_gives_other_samples() -> None:
     _, other = built(KEY, seed=43)
     assert not {nameless(SOURCE.sample(i)) for i in range(60)} & {nameless(other.sample(i)) for i in range(60)}

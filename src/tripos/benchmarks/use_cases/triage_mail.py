@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from string import Template
 
 from tripos.benchmarks.use_cases.invented_names import Company, Inventor, Person, spin
@@ -68,12 +69,12 @@ class Plan:
         """The reference code of the earlier messages."""
         return self.old_code if self.renumbered else self.code
 
-    @property
+    @cached_property
     def body(self) -> str:
         """The newest message, without its headers."""
         return _newest_body(self)
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         """What a policy sees."""
         unanswered = 0

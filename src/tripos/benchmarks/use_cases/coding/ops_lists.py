@@ -8,7 +8,7 @@ from itertools import accumulate, groupby, pairwise
 from math import prod
 from random import Random
 
-from tripos.benchmarks.use_cases.coding.steps import MODULO, POSITIONS, QUOTIENT, Op, Params, pick
+from tripos.benchmarks.use_cases.coding.steps import MODULO, POSITIONS, QUOTIENT, Op, Params, pick, positions
 
 _PICKS: dict[str, Callable[[list[int]], int]] = {"sum": sum, "max": max, "min": min}
 
@@ -151,11 +151,10 @@ INTS_TO_INTS = (
     ),
     Op(
         "ints", "ints",
-        ("Keep only the numbers at positions {o}, {o} + {k}, {o} + 2 * {k} and so on.",
-         "Starting with the number at position {o}, take every {k}th number and drop the rest (nothing is left when the list is too "
-         "short)."),
+        ("Keep only the numbers at positions {o}, {p}, {q} and so on, always {k} further on.",
+         "Keep the number at position {o} and every number a multiple of {k} places after it; drop the rest (all, if the list is too short)."),
         "v = v[{o}::{k}]",
-        lambda v, o, k: [n for i, n in enumerate(v) if i >= o and (i - o) % k == 0], pick(o=(0, 1, 2), k=(4, 5)), notes=(POSITIONS,),
+        lambda v, o, p, q, k: [n for i, n in enumerate(v) if i >= o and (i - o) % k == 0], positions, notes=(POSITIONS,),
     ),
     Op(
         "ints", "ints",

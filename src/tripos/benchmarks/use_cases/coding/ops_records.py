@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tripos.benchmarks.use_cases.coding.steps import CODE_ORDER, KEY_ORDER, QUOTIENT, Op, pick
+from tripos.benchmarks.use_cases.coding.steps import CODE_ORDER, KEY_ORDER, MODULO, QUOTIENT, Op, pick
 
 Record = dict[str, Any]
 
@@ -46,7 +46,7 @@ RAW_OPS = (
 RECORD_OPS = (
     Op(
         "records", "records",
-        ("Keep only the records whose {amount!r} is at least {t}.", "Drop each record with an {amount!r} below {t}."),
+        ("Keep only the records whose {amount!r} is at least {t}.", "Drop each record whose {amount!r} is below {t}."),
         "v = [r for r in v if r[{amount!r}] >= {t}]",
         lambda v, amount, t: [r for r in v if not r[amount] < t], pick(t=range(3, 20)), needs=("amount",),
     ),
@@ -183,7 +183,7 @@ TABLE_OPS = (
         "table", "table",
         ("Replace each value by its remainder on division by {m}.", "Reduce all values modulo {m}."),
         "v = {key: n % {m} for key, n in v.items()}",
-        lambda v, m: {key: v[key] - v[key] // m * m for key in v}, pick(m=(5, 7, 9, 11)),
+        lambda v, m: {key: v[key] - v[key] // m * m for key in v}, pick(m=(5, 7, 9, 11)), notes=(MODULO,),
     ),
     Op(
         "table", "words",

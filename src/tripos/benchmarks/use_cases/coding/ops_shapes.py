@@ -58,7 +58,7 @@ SPAN_OPS = (
         "spans", "spans",
         ("Clip every interval to the range from {low} to {high}: starts below {low} become {low}, ends above {high} become {high}; "
          "intervals of which nothing is left (start >= end) are dropped.",
-         "Cut off whatever lies before {low} or after {high}; an interval that thereby loses its whole length (start >= end) disappears."),
+         "Cut every interval down to its points p with {low} <= p < {high}; an interval without such a point disappears."),
         "v = [[max(a, {low}), min(b, {high})] for a, b in v if max(a, {low}) < min(b, {high})]",
         lambda v, low, high: [[min(p for p in range(a, b) if low <= p < high), max(p for p in range(a, b) if low <= p < high) + 1]
                               for a, b in v if any(low <= p < high for p in range(a, b))], _window,

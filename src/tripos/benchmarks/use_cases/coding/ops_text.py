@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from string import ascii_lowercase, ascii_uppercase
 
-from tripos.benchmarks.use_cases.coding.steps import CODE_ORDER, KEY_ORDER, POSITIONS, Op, pick
+from tripos.benchmarks.use_cases.coding.steps import CODE_ORDER, KEY_ORDER, POSITIONS, Op, pick, positions
 
 VOWELS = "The vowels are a, e, i, o and u, small or capital."
 
@@ -114,10 +114,10 @@ WORD_OPS = (
     ),
     Op(
         "words", "words",
-        ("Put the words at positions {o}, {o} + {k}, {o} + 2 * {k} and so on into capitals.",
-         "Beginning with the word at position {o}, change every {k}th word to capitals throughout."),
+        ("Change the words at positions {o}, {p}, {q} and so on (always {k} further on) to capitals.",
+         "Change the word at position {o}, and every word a multiple of {k} places after it, to capitals throughout."),
         "v = [w.upper() if i >= {o} and (i - {o}) % {k} == 0 else w for i, w in enumerate(v)]",
-        lambda v, o, k: [w.upper() if i in range(o, len(v), k) else w for i, w in enumerate(v)], pick(o=(0, 1, 2), k=(4, 5)),
+        lambda v, o, p, q, k: [w.upper() if i in range(o, len(v), k) else w for i, w in enumerate(v)], positions,
         notes=(POSITIONS,),
     ),
     Op(

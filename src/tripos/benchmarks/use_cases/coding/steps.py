@@ -43,6 +43,12 @@ def pick(**choices: Iterable[Any]) -> Draw:
     return lambda rng: {name: rng.choice(pool) for name, pool in pools.items()}
 
 
+def positions(rng: Random) -> Params:
+    """Every k-th position from `o` on; `p` and `q` are the second and third."""
+    o, k = rng.choice((0, 1, 2)), rng.choice((3, 4, 5))
+    return {"o": o, "k": k, "p": o + k, "q": o + 2 * k}
+
+
 def nothing(rng: Random) -> Params:
     """The draw of an operation without parameters."""
     return {}
