@@ -135,6 +135,8 @@ class OpenAICompatible:
     async def preflight(self) -> Preflight:
         """GET /models. A server without a (working) list gets a warning, one that lists other models is refused."""
         url = f"{self.url}/models"
+        if self._hosted and not self._api_key:
+            raise EngineError(f"{self.url} needs a key: set OPENAI_API_KEY, or give --api-key", kind="auth")
         try:
             response = await self._connect().get(url).timeout(timedelta(seconds=10)).build().send()
             data = bytes(await response.bytes())

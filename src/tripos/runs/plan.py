@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tripos.benchmarks.benchmark import Benchmark, Entry, Options, Prompt, benchmarks
-from tripos.core.errors import ConfigError, unknown
+from tripos.core.errors import ConfigError, TriposError, unknown
 from tripos.core.identity import canonical, digest, settings_of
 from tripos.core.records import GenerationParams, Message, Sample
 from tripos.engines.endpoint import Endpoint
@@ -176,9 +176,9 @@ async def _instruments(spec: RunSpec, benchmark: Benchmark, endpoints: Endpoints
 async def _judge(spec: RunSpec, endpoints: Endpoints, *, optional: bool) -> Judge | None:
     try:
         endpoint = await endpoints.judge(spec)
-    except Exception as error:
+    except TriposError as error:
         if not optional:
-            raise
+            raise ConfigError(f"{spec.benchmark} is scored by a judge ({spec.judge.model.name}), which cannot be had: {error}") from error
         endpoints.warnings.append(f"{spec.benchmark}: no judge for unclear answers, they count as wrong_format ({error})")
         return None
     params = GenerationParams(temperature=spec.judge.temperature, max_tokens=spec.judge.max_tokens)

@@ -65,10 +65,11 @@ def select(benchmark: Benchmark, spec: RunSpec) -> Selection:
             f"{spec.benchmark}: no sample is left" + (f" in the partition {spec.partition!r}" if spec.partition != "all" else "")
         )
     if spec.record_ids:
-        missing = [i for i in spec.record_ids if i not in set(wanted)]
+        present, asked = set(wanted), set(spec.record_ids)
+        missing = [i for i in spec.record_ids if i not in present]
         if missing:
             raise ConfigError(f"{spec.benchmark}: {unknown('record id', missing[0], wanted[:100_000])}")
-        wanted = [i for i in wanted if i in set(spec.record_ids)]
+        wanted = [i for i in wanted if i in asked]
     if spec.max_samples is not None and spec.max_samples < len(wanted):
         wanted = heapq.nsmallest(spec.max_samples, wanted, key=lambda i: order_key(spec.seed, i))
     elif not spec.record_ids:

@@ -13,7 +13,6 @@ import gc
 import json
 import math
 import os
-import resource
 import select
 import sys
 import time
@@ -197,6 +196,8 @@ def _kill(child: int) -> None:
 
 
 def _child(code: str, call: dict[str, Any], limits: dict[str, float], write_end: int) -> None:
+    import resource  # not on Windows, where the values of this file are read all the same
+
     try:
         os.setpgid(0, 0)
         null = os.open("/dev/null", os.O_RDWR)

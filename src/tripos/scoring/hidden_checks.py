@@ -30,7 +30,10 @@ class PythonCode:
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:
-        return Extraction(answer=extract_code(text), how="last Python fence that defines something")
+        code = extract_code(text)
+        return Extraction(
+            answer=code, how="no code found" if code is None else "last Python fence that defines something, or nothing but code"
+        )
 
 
 @scorer("hidden_checks")

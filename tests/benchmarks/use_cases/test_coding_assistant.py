@@ -45,6 +45,11 @@ def test_samples_are_the_same_in_every_process() -> None:
     assert here == digest_elsewhere(KEY, 7, 36, "0") == digest_elsewhere(KEY, 7, 36, "4242")
 
 
+def test_the_samples_of_this_version_of_the_generator_stay_what_they_are() -> None:
+    """When this fails on purpose, raise VERSION in coding_assistant.py: results over other samples must not be mixed."""
+    assert digest(KEY, 42, 36) == "6cb53de4844c27e821c4a2d2927316b1a47130360b1162d121e490571d42f1ec"
+
+
 def test_a_thousand_samples_are_a_thousand_tasks() -> None:
     made = [SOURCE.sample(index) for index in range(1000)]
     assert len({MADE.prompt(sample) for sample in made}) >= 950

@@ -59,6 +59,7 @@ def gpqa(options: Options) -> Benchmark:
         prompt=multiple_choice_prompt,
         transform=ChoiceLetter(),
         scorer=choice_scorer(options),
+        perfect=lambda sample: f"Answer: {sample.reference}",
         per_subject=("domain",),
         calibration=calibration,
     )

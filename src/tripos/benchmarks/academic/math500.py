@@ -49,6 +49,7 @@ def math500(options: Options) -> Benchmark:
         prompt=ask,
         transform=BoxedAnswer(),
         scorer=MathEquivalence(),
+        perfect=lambda sample: f"\\boxed{{{sample.reference}}}",
         per_subject=("level",),
         calibration=calibration,
     )

@@ -49,6 +49,7 @@ def mmlu_pro(options: Options) -> Benchmark:
         prompt=prompt,
         transform=ChoiceLetter(stop="\nQuestion:" if options.shots else None),
         scorer=choice_scorer(options),
+        perfect=lambda sample: f"Answer: {sample.reference}",
         per_subject=("source",),
         calibration=calibration,
     )

@@ -49,6 +49,7 @@ def supergpqa(options: Options) -> Benchmark:
         prompt=multiple_choice_prompt,
         transform=ChoiceLetter(),
         scorer=choice_scorer(options),
+        perfect=lambda sample: f"Answer: {sample.reference}",
         per_subject=("discipline", "field", "subfield", "difficulty"),
         calibration=calibration,
     )

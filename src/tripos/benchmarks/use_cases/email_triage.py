@@ -3,7 +3,7 @@
 The office's policy (ordered rules over sender, deadline, amount, words, thread) is drawn anew for every sample and
 executed to get the labels; in pairs of samples one fact of the policy or of the mail differs and a label flips with it.
 
-Scoring (the seed is silent beyond "classification + draft"; catalogue 3.4 item 6): value = the mean of four parts of
+Scoring (the seed is silent beyond "classification + draft"): value = the mean of four parts of
 equal weight: urgency right, category right, due right, share of the reply's checks that pass. `is_correct` = all four in
 full. The draft counts, unlike in the original, where right labels alone were correct and a judge could overrule wrong
 ones. Further metrics: each part, and `pair` facts are in `dimensions`; given and expected labels are in the details, so
@@ -280,6 +280,7 @@ def email_triage(options: Options) -> Benchmark:
         prompt=prompt,
         transform=LastJson(),
         scorer=EmailTriage(),
+        perfect=reference_answer,
         calibration=_calibration,
         per_subject=("difficulty", "pair"),
         default_n=60,

@@ -111,7 +111,7 @@ def $fn(word: str) -> int:
         safe='''
 def $fn(word: str) -> int:
     """How many lines of the journal of $nouns hold the word."""
-    argv = ["grep", "-c", "-F", "-e", word, f"{os.sep}var/log/$app/$nouns.log"]
+    argv = ["grep", "-c", "-F", "-e", word, "/var/log/$app/$nouns.log"]
     return int(subprocess.run(argv, capture_output=True, text=True).stdout)
 ''',
         route=_LOOKUP + '    return jsonify(lines=$module.$fn(request.args["word"]))\n',
@@ -186,8 +186,8 @@ def $fn(title: str, content: bytes) -> str:
 @routes.get("/$path")
 def $handler():
     require("$perm")
-    wanted = request.args.get("$field", "")
-    found = len(wanted.split())
+    wanted = request.args.get("$field", "")  #!
+    found = len(wanted.split())  #!
     return f"<h1>$Nouns</h1><p>{found} words looked up: {wanted}</p>"  #!
 """,
         safe="""

@@ -4,7 +4,7 @@ Every sample is a fresh project of two to six files with 0 to 4 planted weakness
 twin. A finding is right if it names the file, a line of the planted span (two lines more or less are allowed) and the CWE
 or one that means the same; findings and weaknesses are matched one to one.
 
-Scoring (deviates from the original, whose mark could be had in full by listing every name; catalogue 3.4 item 2): value =
+Scoring (deviates from the original, whose mark could be had in full by listing every name): value =
 F1 of the findings. `is_correct`: F1 = 1 at difficulty easy, F1 >= 0.8 at middle and hard; where nothing is planted, only an
 empty list is correct. Precision and recall are reported beside it.
 """
@@ -228,6 +228,7 @@ def security_scanner(options: Options) -> Benchmark:
         prompt=prompt,
         transform=LastJson(),
         scorer=SecurityScanner(),
+        perfect=reference_answer,
         calibration=_calibration,
         per_subject=("service", "planted"),
         default_n=60,

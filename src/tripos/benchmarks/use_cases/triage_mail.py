@@ -130,7 +130,7 @@ def draw_plan(rng: random.Random, world: World, family: str, scene: Scene, diffi
     has_past = len(speakers) > 1
     settled = has_past and rng.random() < 0.2
     asks = "none" if settled else rng.choices(("task", "choice", "none"), (4, 4, 2))[0]
-    old_deadline = _clock(sent[0] + timedelta(hours=rng.randint(20, 150))) if has_past else None
+    old_deadline = _clock(sent[0] + timedelta(hours=rng.randint(20, 75 * len(speakers)))) if has_past else None
     plan = Plan(
         world=world,
         family=family,

@@ -113,7 +113,7 @@ FAMILIES: dict[str, tuple[Scene, ...]] = {
             "|in the calendar it is} $code.",
             task="{Please send us your slides for it|Please book a room for twelve people|Please write the agenda}.",
             choice="{Please choose between the morning and the afternoon|Please say whether you approve of $place as the location}.",
-            none="{The minutes are attached, for your information.|You need not attend; this is only to keep you informed.}",
+            none="{The programme is attached, for your information.|You need not attend; this is only to keep you informed.}",
             money="{The room and the journey will cost|The budget for it is} $amount.",
             old_money="{At first we counted on|The first budget was} $amount.",
             words=("board", "audit", "confidential", "newcomers"),
@@ -136,7 +136,7 @@ FAMILIES: dict[str, tuple[Scene, ...]] = {
     "approval": (
         Scene(
             classes=("colleague", "colleague", "supplier"),
-            things=("forklift", "measuring bench", "software licence", "new shelving", "delivery van"),
+            things=("forklift", "measuring bench", "software licence", "shelf", "delivery van"),
             subject="{Request|Purchase request} $code: $thing",
             opening="{We would like to buy|Our department in $place asks for|For $place we plan to order} a $thing. "
             "{The request is filed as|You find the papers under} $code.",
@@ -179,7 +179,7 @@ FAMILIES: dict[str, tuple[Scene, ...]] = {
             classes=("colleague", "customer", "supplier"),
             things=("birthday", "wedding", "farewell", "garden party", "house-warming"),
             subject="{My|Invitation:} $thing ($code)",
-            opening="{I am celebrating my|You are warmly invited to my} $thing in $place. {On the guest list you are number"
+            opening="{I am looking forward to my|You are warmly invited to my} $thing in $place. {On the guest list you are number"
             "|Your card has the number} $code.",
             task="{Please tell me how many of you are coming|Please bring the big coffee pot}.",
             choice="{Please choose between soup and salad|Please choose between Saturday and Sunday}.",

@@ -152,7 +152,8 @@ INTS_TO_INTS = (
     Op(
         "ints", "ints",
         ("Keep only the numbers at positions {o}, {p}, {q} and so on, always {k} further on.",
-         "Keep the number at position {o} and every number a multiple of {k} places after it; drop the rest (all, if the list is too short)."),
+         "Keep the number at position {o} and every number a multiple of {k} places after it; drop the rest (all, if the list is too "
+         "short)."),
         "v = v[{o}::{k}]",
         lambda v, o, p, q, k: [n for i, n in enumerate(v) if i >= o and (i - o) % k == 0], positions, notes=(POSITIONS,),
     ),

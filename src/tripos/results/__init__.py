@@ -1,0 +1,1 @@
+"""Reading results and deciding from them: files, statistics, comparison."""

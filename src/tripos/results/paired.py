@@ -1,0 +1,240 @@
+"""Is the treatment better than the baseline on the same items? Test, interval, wins and losses, and what the data could have shown.
+
+| differences | p-value | interval of the mean difference |
+|---|---|---|
+| of 0/1 scores, independent items | exact McNemar | Bonett-Price (2012), the Laplace-adjusted Wald interval |
+| graded, or in clusters | sign flips (of whole clusters) | (cluster-robust) t with a tie allowance |
+| all equal, scores within 0..1 | as above | `constant_bound` |
+
+In all cases the interval is widened to reach 0 when the test does not reject at 1 - level, so that a row never contradicts itself.
+Enumerated over 70 pairs of discordance probabilities at n = 10..300, Bonett-Price so widened covers at least 92.8 % and 96-98 % on
+average at level 95 %; Tango's score interval 92.4 %, Agresti-Min 87.6 %, the plain t interval far less.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tripos.core.errors import ConfigError, unknown
+from tripos.results.bootstrap import bootstrap_interval
+from tripos.results.distributions import fair_binomial_two_sided, normal_quantile, t_quantile
+from tripos.results.intervals import SAME, cautious_variance, check_level, constant_bound
+from tripos.results.items import Floats, Grouping, Labels, Values, as_floats, grouping, is_binary, variance_of_mean, within_unit
+from tripos.results.permutation import sign_flip
+from tripos.results.power import minimum_detectable_effect, pairs_needed
+
+INTERVALS = ("auto", "bootstrap")
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Treatment minus baseline over the items where both were measured.
+
+    `n_missing` planned items lack one side or both. `p_value` is two-sided for a mean difference of 0. `stderr`, `lower`, `upper`,
+    `correlation`, `mde`, `n_needed` are None where the data cannot tell. `unpaired_stderr` is what ignoring the pairing would give.
+    `mde` is the smallest true difference these pairs would find, `n_needed` the pairs that would decide the difference seen, both at
+    alpha = 1 - level and the power asked for. `method`: `mcnemar_exact`, `sign_flip_exact`, `sign_flip_monte_carlo`.
+    `interval_method`: `bonett_price`, `t`, `t_clustered`, `constant_bound`, `bootstrap`, `undefined`.
+    """
+
+    n_pairs: int
+    n_missing: int
+    n_clusters: int | None
+    baseline_mean: float
+    treatment_mean: float
+    delta: float
+    stderr: float | None
+    lower: float | None
+    upper: float | None
+    level: float
+    p_value: float
+    method: str
+    interval_method: str
+    wins: int
+    losses: int
+    ties: int
+    correlation: float | None
+    unpaired_stderr: float | None
+    mde: float | None
+    n_needed: int | None
+
+
+def paired(
+    baseline: Values,
+    treatment: Values,
+    clusters: Labels | None = None,
+    *,
+    seed: int = 0,
+    level: float = 0.95,
+    resamples: int = 9_999,
+    power: float = 0.8,
+    interval: Literal["auto", "bootstrap"] = "auto",
+) -> Paired | None:
+    """Compare two systems item by item; None when no item was measured for both.
+
+    Args:
+        baseline, treatment: one number an item, in the same order (`item_means` reduces attempts); None or NaN was not measured.
+        clusters: one label an item; a label None is an item on its own.
+        seed: of random sign flips and of the bootstrap; the same arguments always give the same result.
+        level: coverage of the interval; 1 - level is the alpha of `mde` and `n_needed`.
+
+    Swapping the two systems swaps wins and losses, negates `delta` and the interval and leaves the p-value. One million pairs take
+    under 2 s. Raises ValueError for arrays of different length, infinities, a level outside 0..1;
+    ConfigError for an unknown `interval`.
+    """
+    check_level(level)
+    if interval not in INTERVALS:
+        raise ConfigError(unknown("interval of a comparison", interval, INTERVALS))
+    before, after = as_floats(baseline), as_floats(treatment)
+    if len(before) != len(after):
+        raise ValueError(f"{len(before)} baseline values but {len(after)} treatment values: give one of each an item, None where missing")
+    measured = ~(np.isnan(before) | np.isnan(after))
+    groups = grouping(clusters, measured)
+    planned, before, after = len(before), before[measured], after[measured]
+    if not len(before):
+        return None
+    pairs = _Pairs.of(before, after, groups)
+    p_value, method = _test(pairs, seed, resamples)
+    ends, interval_method = _interval(pairs, level, interval, seed, resamples)
+    if ends is not None and p_value > 1 - level:
+        ends = min(ends[0], 0.0), max(ends[1], 0.0)
+    n, delta = len(before), float(pairs.differences.mean())
+    variance = variance_of_mean(pairs.differences, pairs.units)
+    stderr = None if variance is None else math.sqrt(variance)
+    mde, needed = _resolution(delta, stderr, n, pairs.count, 1 - level, power)
+    return Paired(
+        n_pairs=n,
+        n_missing=planned - n,
+        n_clusters=None if groups is None else groups.count,
+        baseline_mean=float(before.mean()),
+        treatment_mean=float(after.mean()),
+        delta=delta,
+        stderr=stderr,
+        lower=None if ends is None else ends[0],
+        upper=None if ends is None else ends[1],
+        level=level,
+        p_value=p_value,
+        method=method,
+        interval_method=interval_method,
+        wins=pairs.wins,
+        losses=pairs.losses,
+        ties=n - pairs.wins - pairs.losses,
+        correlation=_correlation(before, after),
+        unpaired_stderr=_unpaired_stderr(before, after, pairs.units),
+        mde=mde,
+        n_needed=needed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """The pairs where both sides were measured; `units` only where a cluster has more than one item."""
+
+    differences: Floats
+    units: Grouping | None
+    wins: int
+    losses: int
+    binary: bool
+    bounded: bool
+
+    @classmethod
+    def of(cls, before: Floats, after: Floats, groups: Grouping | None) -> _Pairs:
+        differences: Floats = after - before
+        # A difference that is only the rounding of two equal means is a tie.
+        differences[np.abs(differences) <= 1e-12 * np.maximum(np.abs(before), np.abs(after))] = 0.0
+        return cls(
+            differences=differences,
+            units=None if groups is None or groups.count == len(before) else groups,
+            wins=int((differences > 0).sum()),
+            losses=int((differences < 0).sum()),
+            binary=is_binary(before) and is_binary(after),
+            bounded=within_unit(before) and within_unit(after),
+        )
+
+    @property
+    def count(self) -> int:
+        """Independent units: clusters, or items when they are independent."""
+        return len(self.differences) if self.units is None else self.units.count
+
+    def sums(self) -> Floats:
+        """The sum of the differences in each independent unit."""
+        return self.differences if self.units is None else self.units.sums(self.differences)
+
+
+def _test(pairs: _Pairs, seed: int, resamples: int) -> tuple[float, str]:
+    if pairs.binary and pairs.units is None:
+        return fair_binomial_two_sided(pairs.wins, pairs.wins + pairs.losses), "mcnemar_exact"
+    test = sign_flip(pairs.sums(), seed=seed, resamples=resamples)
+    return test.p_value, test.method
+
+
+def _interval(pairs: _Pairs, level: float, name: str, seed: int, resamples: int) -> tuple[tuple[float, float] | None, str]:
+    """The ends (None where the data cannot tell) and the method."""
+    n = len(pairs.differences)
+    constant = pairs.differences.max() - pairs.differences.min() < SAME
+    if name == "bootstrap":
+        sizes = None if pairs.units is None else pairs.units.sizes
+        ends = bootstrap_interval(pairs.sums(), sizes, level=level, seed=seed, resamples=resamples)
+        return ends, "undefined" if ends is None else "bootstrap"
+    if constant and pairs.bounded:
+        independent = n if pairs.units is None else pairs.units.effective_count
+        return constant_bound(float(pairs.differences[0]), -1.0, 1.0, independent, level), "constant_bound"
+    if pairs.binary and pairs.units is None:
+        return bonett_price(pairs.wins, pairs.losses, n, level), "bonett_price"
+    return _t_interval(pairs, level)
+
+
+def bonett_price(wins: int, losses: int, pairs: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of the difference of two paired proportions: Wald after adding one win and one loss (Bonett & Price 2012).
+
+    With b, c = wins + 1, losses + 1 of N = pairs + 2: (b - c)/N ± z √(((b + c)/N - ((b - c)/N)²) / N), within -1..1 and always
+    containing the observed difference.
+    """
+    check_level(level)
+    total = pairs + 2
+    centre = (wins - losses) / total
+    half = normal_quantile((1 + level) / 2) * math.sqrt(((wins + losses + 2) / total - centre**2) / total)
+    observed = (wins - losses) / pairs
+    return max(-1.0, min(centre - half, observed)), min(1.0, max(centre + half, observed))
+
+
+def _t_interval(pairs: _Pairs, level: float) -> tuple[tuple[float, float] | None, str]:
+    """t interval of a mean difference, over clusters if stated, with an allowance for ties.
+
+    When many units show no difference, the few that do are a poor sample of how large differences get: as in Bonett-Price one more
+    of each sign is imagined, of the largest size seen, counted by the share of units that tie. No ties: exactly the t interval.
+    """
+    n, count, sums = len(pairs.differences), pairs.count, pairs.sums()
+    variance = cautious_variance(pairs.differences, pairs.units)
+    if variance is None:
+        return None, "undefined"
+    imagined = 2 * float((sums == 0).mean()) * float(np.abs(sums).max()) ** 2
+    variance += imagined * count / (count - 1) / n**2
+    delta, half = float(pairs.differences.mean()), t_quantile((1 + level) / 2, count - 1) * math.sqrt(variance)
+    ends = (max(-1.0, delta - half), min(1.0, delta + half)) if pairs.bounded else (delta - half, delta + half)
+    return ends, "t" if pairs.units is None else "t_clustered"
+
+
+def _resolution(delta: float, stderr: float | None, pairs: int, units: int, alpha: float, power: float) -> tuple[float | None, int | None]:
+    """Minimum detectable effect and pairs needed; None where the differences show no spread to judge by."""
+    if not stderr:
+        return None, None
+    effect = minimum_detectable_effect(stderr, units - 1, alpha=alpha, power=power)
+    return effect, pairs_needed(delta, stderr * math.sqrt(pairs), alpha=alpha, power=power)
+
+
+def _correlation(before: Floats, after: Floats) -> float | None:
+    """Pearson's correlation of the two systems' scores; None when either does not vary."""
+    first, second = before - before.mean(), after - after.mean()
+    scale = math.sqrt(float(first @ first) * float(second @ second))
+    return None if scale == 0 else max(-1.0, min(1.0, float(first @ second) / scale))
+
+
+def _unpaired_stderr(before: Floats, after: Floats, units: Grouping | None) -> float | None:
+    """Standard error of the difference if the two means came from different items."""
+    first, second = variance_of_mean(before, units), variance_of_mean(after, units)
+    return None if first is None or second is None else math.sqrt(first + second)

@@ -1,0 +1,126 @@
+"""Bad input gets one sentence that says what to do, exit 2, no traceback, and loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from running import QUIZ, fake_server, quiz, tripos, write_questions
+
+SIMULATED = ("-m", "sim", "-e", "simulated")
+
+CASES = {
+    "unknown benchmark": (("run", "-b", "mmlu_pro", *SIMULATED), "did you mean 'mmlu-pro'"),
+    "unknown command": (("runn",), "did you mean 'run'"),
+    "no benchmark": (("run", "-m", "x"), "--benchmark"),
+    "no model": (("run", "-b", "email_triage"), "--model"),
+    "unknown engine": (("run", "-b", "email_triage", "-m", "x", "-e", "vlm"), "did you mean 'vllm'"),
+    "unknown engine option": (("run", "-b", "email_triage", *SIMULATED, "--model-option", "skil=1"), "did you mean 'skill'"),
+    "bad engine option": (("run", "-b", "email_triage", *SIMULATED, "--model-option", "skill"), "KEY=VALUE"),
+    "unknown prompt variant": (("run", "-b", "email_triage", *SIMULATED, "--prompt-variant", "x"), "default"),
+    "backend of a later version": (("run", "-b", "email_triage", *SIMULATED, "--backend", "agent"), "--backend direct"),
+    "missing suite": (("run", "--config", "quickstat"), "quickstart"),
+    "model filter without suite": (("run", "-b", "email_triage", *SIMULATED, "--model-filter", "x"), "--config"),
+    "missing data": (("run", "-b", "mmlu-pro", *SIMULATED, "--data", "nowhere"), "nowhere"),
+    "missing recording": (("run", "-b", "email_triage", "-m", "x", "--replay", "gone.jsonl", "-n", "3"), "gone.jsonl"),
+    "missing results": (("summarize", "gone.jsonl"), "gone.jsonl"),
+    "one file to compare": (("compare", "gone.jsonl"), "gone.jsonl"),
+    "no store": (("explain", "x", "--store", "gone.db"), "gone.db"),
+    "nothing to check": (("check",), "--all"),
+    "bad number": (("run", "-b", "email_triage", *SIMULATED, "-n", "0"), "-n"),
+    "bad workers": (("run", "-b", "email_triage", *SIMULATED, "-w", "many"), "auto"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input_gets_one_helpful_sentence(name: str, tmp_path: Path) -> None:
+    arguments, hint = CASES[name]
+    run = tripos(*arguments, cwd=tmp_path)
+    assert run.returncode == 2, (run.stdout, run.stderr)
+    assert hint in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_an_empty_set_of_rows(tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_text("")
+    run = tripos("run", "-b", "mmlu-pro", *SIMULATED, "--data", "test.jsonl", cwd=tmp_path)
+    assert run.returncode == 2 and "test.jsonl" in run.stderr, run.stderr
+
+
+def test_rows_with_other_columns(tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_text('{"foo": 1}\n')
+    run = tripos("run", "-b", "mmlu-pro", *SIMULATED, "--data", "test.jsonl", cwd=tmp_path)
+    assert run.returncode == 2 and "question" in run.stderr and "foo" in run.stderr, run.stderr
+
+
+def test_a_broken_row_is_named_before_anything_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_text('{"question_id": 1, \n')
+    run = tripos("run", "-b", "mmlu-pro", *SIMULATED, "--data", "test.jsonl", cwd=tmp_path)
+    assert run.returncode == 2 and "test.jsonl" in run.stderr and "1" in run.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_output_that_cannot_be_written_as_a_user(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    run = tripos("run", "-b", "email_triage", *SIMULATED, "-n", "2", "-o", "locked/out.jsonl", cwd=tmp_path)
+    assert run.returncode == 2 and "locked/out.jsonl" in run.stderr
+
+
+def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    run = tripos("run", "-b", "email_triage", *SIMULATED, "-n", "2", "-o", "file/out.jsonl", cwd=tmp_path)
+    assert run.returncode == 2 and "file/out.jsonl" in run.stderr and "Traceback" not in run.stderr, run.stderr
+
+
+def test_a_store_that_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("these are notes, not a database, and there are quite many of them" * 30)
+    run = tripos("run", "-b", "email_triage", *SIMULATED, "-n", "2", "--store", "notes.db", cwd=tmp_path)
+    assert run.returncode == 2 and "notes.db" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_a_damaged_results_file_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_text('{"record_id": "a"}\n{"record_')
+    run = tripos("summarize", "r.jsonl", cwd=tmp_path)
+    assert run.returncode == 2 and "r.jsonl, line 2" in run.stderr
+
+
+def test_no_sandbox_refuses_and_names_the_package(tmp_path: Path) -> None:
+    run = tripos("run", "-b", "coding_task", *SIMULATED, "-n", "2", cwd=tmp_path, PATH="/nonexistent")
+    assert run.returncode == 2 and "bubblewrap" in run.stderr, run.stderr
+
+
+def test_a_model_that_the_server_does_not_have_is_refused_before_the_first_sample(tmp_path: Path) -> None:
+    data = write_questions(tmp_path / "quiz.jsonl", 3)
+    with fake_server() as server:
+        arguments = quiz(data, server.url)
+        arguments[arguments.index("fake")] = "fak"
+        run = tripos(*arguments, cwd=tmp_path)
+        assert run.returncode == 2 and "did you mean 'fake'" in run.stderr and server.url in run.stderr
+        assert server.stats()["asked"] == {}
+
+
+def test_keys_reach_no_file_and_no_output(tmp_path: Path) -> None:
+    canary = "sk-canary-7f3a91"
+    data = write_questions(tmp_path / "quiz.jsonl", 3)
+    with fake_server() as server:
+        run = tripos(*quiz(data, server.url, "--api-key", canary, "-v"), cwd=tmp_path)
+        assert run.returncode == 0, run.stderr
+        dry = tripos(*quiz(data, server.url, "--api-key", canary, "--dry-run", "--json"), cwd=tmp_path)
+        dead = tripos(*quiz(data, "http://127.0.0.1:9/v1", "--api-key", canary), cwd=tmp_path)
+    for text in (run.stdout, run.stderr, dry.stdout, dead.stderr):
+        assert canary not in text
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert canary.encode() not in path.read_bytes(), path
+
+
+def test_list_and_dry_run_speak_json(tmp_path: Path) -> None:
+    listed = json.loads(tripos("list", "--json", cwd=tmp_path).stdout)
+    assert {"key", "category", "summary"} <= listed["benchmarks"][0].keys()
+    assert {b["key"] for b in listed["backends"]} == {"direct"}
+    plan = json.loads(tripos("run", "--config", "full-suite", "--dry-run", "--json", cwd=tmp_path).stdout)
+    assert len(plan["runs"]) == 12
+    assert QUIZ.exists()

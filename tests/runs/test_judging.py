@@ -1,0 +1,112 @@
+"""A judge that is gone costs no answer and no verdict: unscored, counted, exit 1; the same command has it judged later."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+from running import fake_server, records, summary, tripos
+
+YES = "extracted_final_answer: Jane\nreasoning: it matches\ncorrect: yes"
+
+
+def write_frames(path: Path, n: int) -> Path:
+    with path.open("w") as file:
+        for i in range(n):
+            row = {
+                "Unnamed: 0": i,
+                "Prompt": f"Who is person QID-{i}?",
+                "Answer": f"Jane {i}",
+                "reasoning_types": "Temporal",
+                "wiki_links": "[]",
+            }
+            file.write(json.dumps(row) + "\n")
+    return path
+
+
+def command(data: Path, candidate: str, judge: str) -> list[str]:
+    return ["run", "-b", "frames", "--data", str(data), "-m", "fake", "--base-url", candidate, "--judge-model", "fake",
+            "--judge-base-url", judge, "-o", "out.jsonl", "-w", "8"]  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_answers_are_kept_without_a_judge_and_judged_later(tmp_path: Path) -> None:
+    data = write_frames(tmp_path / "test.jsonl", 40)
+    port = free_port()
+    judge_url = f"http://127.0.0.1:{port}/v1"
+    with fake_server() as candidate:
+        run = tripos(*command(data, candidate.url, judge_url), cwd=tmp_path)
+        assert run.returncode == 1, run.stderr
+        assert "judge does not answer" in run.stderr
+        lines = records(tmp_path / "out.jsonl")
+        assert len(lines) == 40
+        assert all(r["model_answer"] and r["is_correct"] is None and r["outcome"] == "judge_failed" for r in lines)
+        assert all(r["error_kind"] == "judge" for r in lines)
+        said = summary(tmp_path / "out.jsonl")
+        assert (said["accuracy"], said["unscored"], said["scored_samples"]) == (None, 40, 0)
+        assert said["accuracy_three_ways"]["bounds"] == [0.0, 1.0]
+        with fake_server("--port", str(port), "--judge", YES) as judge:
+            again = tripos(*command(data, candidate.url, judge_url), cwd=tmp_path)
+            assert again.returncode == 0, again.stderr
+            assert sum(judge.stats()["asked"].values()) == 40
+        assert sum(candidate.stats()["asked"].values()) == 40, "no answer was paid for twice"
+    lines = records(tmp_path / "out.jsonl")
+    assert len(lines) == 40 and all(r["is_correct"] is True and r["error"] is None for r in lines)
+    assert all(r["scoring_metadata"]["raw_judge_output"] == YES for r in lines)
+
+
+def test_changing_the_judge_judges_again_and_asks_no_candidate(tmp_path: Path) -> None:
+    data = write_frames(tmp_path / "test.jsonl", 10)
+    with fake_server() as candidate, fake_server("--judge", YES) as judge:
+        assert tripos(*command(data, candidate.url, judge.url), cwd=tmp_path).returncode == 0
+        other = command(data, candidate.url, judge.url)
+        other[other.index("--judge-model") + 1] = "fake"
+        run = tripos(*other, "--choice-judge", "fallback", cwd=tmp_path)
+        assert run.returncode in (0, 2)
+        before = sum(judge.stats()["asked"].values())
+        suite = tmp_path / "suite.toml"
+        suite.write_text(
+            f'[judge]\nmodel = "fake"\nbase_url = "{judge.url}"\nmax_tokens = 77\n'
+            f'[[models]]\nname = "fake"\nbase_url = "{candidate.url}"\n[[benchmarks]]\nname = "frames"\ndata = "{data}"\n'
+        )
+        run = tripos("run", "--config", str(suite), cwd=tmp_path)
+        assert run.returncode == 0, run.stderr
+        assert sum(judge.stats()["asked"].values()) == before + 10
+        assert sum(candidate.stats()["asked"].values()) == 10
+
+
+def test_a_reply_without_a_verdict_is_unscored_and_can_be_read_again(tmp_path: Path) -> None:
+    data = write_frames(tmp_path / "test.jsonl", 5)
+    with fake_server() as candidate, fake_server("--judge", "I would rather not say.") as judge:
+        run = tripos(*command(data, candidate.url, judge.url), cwd=tmp_path)
+    assert run.returncode == 1
+    assert {r["outcome"] for r in records(tmp_path / "out.jsonl")} == {"judge_failed"}
+    again = tripos("reparse-judge", "--jsonl", "out.jsonl", cwd=tmp_path)
+    assert again.returncode == 2 and "no stored judge reply could be read" in again.stderr
+
+
+def test_stored_replies_are_read_again_without_asking(tmp_path: Path) -> None:
+    data = write_frames(tmp_path / "test.jsonl", 5)
+    with fake_server() as candidate, fake_server("--judge", YES) as judge:
+        assert tripos(*command(data, candidate.url, judge.url), cwd=tmp_path).returncode == 0
+    lines = records(tmp_path / "out.jsonl")
+    spoilt = [
+        {**r, "is_correct": None, "score": None, "outcome": "judge_failed", "error": "JudgeError: x", "error_kind": "judge"} for r in lines
+    ]
+    (tmp_path / "out.jsonl").write_text("".join(json.dumps(r) + "\n" for r in spoilt))
+    run = tripos("reparse-judge", "--jsonl", "out.jsonl", "--json", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert (found["recovered"], found["accuracy_before"], found["accuracy_after"]) == (5, None, 1.0)
+    assert all(r["is_correct"] is True and r["error"] is None for r in records(tmp_path / "out.jsonl.reparsed"))
+    in_place = tripos("reparse-judge", "--jsonl", "out.jsonl", "--in-place", cwd=tmp_path)
+    assert in_place.returncode == 0
+    assert all(r["is_correct"] is True for r in records(tmp_path / "out.jsonl"))
+    assert (tmp_path / "out.jsonl.bak").exists()
