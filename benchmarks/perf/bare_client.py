@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,36 +23,36 @@ def record(row: dict[str, Any], body: bytes, file: Any) -> None:
     file.write(encode({"id": row["id"], "ok": bool(found) and found[1] == row["answer"], "text": text, "prompt": row["prompt"]}) + b"\n")
 
 
-async def main() -> None:
-    rows = iter([decode(line) for line in DATA.read_bytes().splitlines()])
+async def ask_all(rows: Iterator[dict[str, Any]], file: Any) -> None:
     headers = {"Content-Type": "application/json"}
 
     def body(row: dict[str, Any]) -> bytes:
         return encode({"model": "fake", "messages": [{"role": "user", "content": row["prompt"]}], "max_tokens": 16, "temperature": 0.0})
 
-    with Path("out.jsonl").open("wb", buffering=0) as file:
-        if CLIENT == "pyreqwest":
-            from pyreqwest.client import ClientBuilder
+    if CLIENT == "pyreqwest":
+        from pyreqwest.client import ClientBuilder
 
-            async with ClientBuilder().default_headers(headers).build() as session:
+        async with ClientBuilder().default_headers(headers).build() as session:
 
-                async def work() -> None:
-                    for row in rows:
-                        reply = await session.post(URL).body_bytes(body(row)).build().send()
-                        record(row, bytes(await reply.bytes()), file)
+            async def work() -> None:
+                for row in rows:
+                    reply = await session.post(URL).body_bytes(body(row)).build().send()
+                    record(row, bytes(await reply.bytes()), file)
 
-                await asyncio.gather(*(work() for _ in range(WORKERS)))
-        else:
-            import aiohttp
+            await asyncio.gather(*(work() for _ in range(WORKERS)))
+    else:
+        import aiohttp
 
-            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session:
 
-                async def work() -> None:
-                    for row in rows:
-                        async with session.post(URL, data=body(row)) as reply:
-                            record(row, await reply.read(), file)
+            async def work() -> None:
+                for row in rows:
+                    async with session.post(URL, data=body(row)) as reply:
+                        record(row, await reply.read(), file)
 
-                await asyncio.gather(*(work() for _ in range(WORKERS)))
+            await asyncio.gather(*(work() for _ in range(WORKERS)))
 
 
-uvloop.run(main())
+ROWS = iter([decode(line) for line in DATA.read_bytes().splitlines()])
+with Path("out.jsonl").open("wb", buffering=0) as out:
+    uvloop.run(ask_all(ROWS, out))

@@ -64,8 +64,8 @@ def measured(command: list[str], cwd: Path) -> dict[str, float]:
 
 def ours(data: Path, url: str, workers: int) -> list[str]:
     """Our command: event store and JSONL on."""
-    return [sys.executable, "-m", "tripos", "run", "-b", str(QUIZ), "--data", str(data), "-m", "fake", "--base-url", url, "-w", str(workers),
-            "--max-tokens", "16", "-o", "out.jsonl", "--store", "t.db", "--fresh"]  # fmt: skip
+    what = ["run", "-b", str(QUIZ), "--data", str(data), "-m", "fake", "--base-url", url, "-w", str(workers), "--max-tokens", "16"]
+    return [sys.executable, "-m", "tripos", *what, "-o", "out.jsonl", "--store", "t.db", "--fresh"]
 
 
 def bare(client: str, data: Path, url: str, workers: int) -> list[str]:
