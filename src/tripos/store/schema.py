@@ -1,7 +1,7 @@
 """Tables, and the list of migrations that leads to them.
 
-`event` and `blob` are the truth. The other tables are projections: derived from events by `events.project`, written in
-the same transaction, rebuilt from events at any time. SQL is written in the subset that SQLite and PostgreSQL share; the
+`stream`, `event` and `blob` are the truth. `claim` says who works on what just now. The other tables are projections:
+derived from events by `projection.apply`, written in the same transaction, rebuilt from events at any time. SQL is written in the subset that SQLite and PostgreSQL share; the
 few words that differ are filled in by `Dialect`.
 """
 
@@ -39,7 +39,11 @@ CREATE TABLE event (
     digest {bytes} NOT NULL           -- SHA-256 over the previous digest of the stream and this event
 );
 CREATE INDEX event_failed ON event (candidate_id) WHERE candidate_id IS NOT NULL;
+CREATE INDEX event_of_run ON event (run_id) WHERE kind IN ('run_started', 'run_ended');
 CREATE TABLE blob (digest TEXT PRIMARY KEY, data {bytes} NOT NULL){without_rowid};
+CREATE TABLE claim (                  -- one a process that is asking just now
+    stream_id TEXT PRIMARY KEY, owner TEXT NOT NULL, until {real} NOT NULL, candidates TEXT NOT NULL
+);
 CREATE TABLE run (
     run_id TEXT PRIMARY KEY, run_key TEXT NOT NULL, suite TEXT, benchmark TEXT NOT NULL, category TEXT, model TEXT NOT NULL,
     engine TEXT, backend TEXT, overlay TEXT NOT NULL, planned INTEGER, status TEXT NOT NULL, simulated INTEGER NOT NULL,
