@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 from typing import Any, NoReturn
@@ -23,11 +24,13 @@ COMMANDS = {
     "estimate": "Calls, tokens, cost and time before paying.",
     "reparse-judge": "Read stored judge replies again, without asking.",
     "explain": "One record on one screen: prompt, answer, parse, score, why.",
+    "import": "Bring in the logs of other tools.",
+    "export": "Results as Parquet, CSV, JSON Lines, or in another tool's format.",
 }
 
 
 class Commands(click.Group):
-    """A group that imports a command's module (`run-all` lives in `run_all.py`) when it is called for."""
+    """A group that imports a command's module (`run-all` lives in `run_all.py`, `import` in `import_.py`) when it is called for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -35,7 +38,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"tripos.cli.{cmd_name.replace('-', '_')}")
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"tripos.cli.{name}_" if keyword.iskeyword(name) else f"tripos.cli.{name}")
         command: click.Command = module.command
         return command
 

@@ -82,7 +82,6 @@ class Progress(Watcher):
 
     def _picture(self, plan: Plan, tally: Tally) -> Any:
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
         from rich.text import Text
 
         counters, seconds = plan.endpoint.counters, max(time.monotonic() - tally.started, 1e-9)
@@ -102,5 +101,7 @@ class Progress(Watcher):
             f"{plan.endpoint.limiter.in_flight} in flight",
             f"{eta:.0f} s left" if eta is not None else None,
         ]
-        head = Text(f"{self._name()}  {tally.done}/{tally.planned}")
-        return Group(head, ProgressBar(total=max(tally.planned, 1), completed=tally.done), Text(" · ".join(f for f in facts if f)))
+        width = max(20, min(err().width - 1, 100))
+        full = width * tally.done // max(tally.planned, 1)
+        bar = Text("━" * full, style="green") + Text("━" * (width - full), style="dim")
+        return Group(Text(f"{self._name()}  {tally.done}/{tally.planned}"), bar, Text(" · ".join(f for f in facts if f)))

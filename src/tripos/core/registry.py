@@ -2,7 +2,8 @@
 
 A thing registers itself with a decorator in the file that defines it. Files are found in two ways, both lazy: a
 built-in package is searched by file name (`mmlu-pro` lives in a file `mmlu_pro.py`), an installed plug-in declares an
-entry point in the registry's group. There is no list of names to keep up to date.
+entry point in the registry's group: a thing under its name, or a module that registers several when it is imported. There
+is no list of names to keep up to date.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Generic, TypeVar
 
 from tripos.core.errors import ConfigError, unknown
@@ -31,6 +33,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, *, package: str, group: str) -> None:
         self.kind, self.package, self.group = kind, package, group
         self._things: dict[str, T] = {}
+        self._last: str | None = None  # the name registered last
         self._complete = False
 
     def register(self, name: str, thing: T) -> None:
@@ -39,6 +42,7 @@ class Registry(Generic[T]):
         if present is not None and _origin(present) != _origin(thing):
             raise ConfigError(f"{self.kind} {name!r} is registered twice: {_origin(present)} and {_origin(thing)}")
         self._things[name] = thing
+        self._last = name
 
     def decorate(self, name: str, wrap: Callable[[Callable[..., object]], T]) -> Callable[[Callable[..., object]], T]:
         """A decorator that registers `wrap(function)` under `name`."""
@@ -72,20 +76,21 @@ class Registry(Generic[T]):
         """
         import importlib.util
 
-        before = set(self._things)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        name = f"tripos_file_{path.stem}"  # never the name of a module that others import: a user may well have a random.py
+        spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None or not path.is_file():
             raise ConfigError(f"{path}: there is no such Python file")
         module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module  # dataclasses look their module up
+        sys.modules[name] = module  # dataclasses look their module up
+        self._last = None
         try:
             spec.loader.exec_module(module)
         except Exception as error:
+            del sys.modules[name]
             raise ConfigError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
-        new = [name for name in self._things if name not in before]
-        if not new:
+        if self._last is None:
             raise ConfigError(f"{path} registers no {self.kind}")
-        return new[-1]
+        return self._last
 
     def names(self) -> list[str]:
         """All names, built-in and plugged in, sorted."""
@@ -118,7 +123,7 @@ class Registry(Generic[T]):
                 loaded = point.load()
             except Exception as error:
                 raise ConfigError(f"plug-in {point.name!r} ({point.value}) could not be loaded: {error}") from error
-            if point.name not in self._things:
+            if not isinstance(loaded, ModuleType):  # a module has registered its things while it was imported
                 self.register(point.name, loaded)
         self._complete = True
 

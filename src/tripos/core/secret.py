@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
+from typing import NoReturn, Self
+
+_PASSWORD = re.compile(r"(?<=://)([^/?#:\s]*):[^/?#\s]*@")
 
 
 class Secret:
@@ -20,8 +23,16 @@ class Secret:
     def __repr__(self) -> str:
         return "***"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
 
 def without_password(url: str) -> str:
-    """A URL whose password, if it has one, is masked."""
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":***@") if parts.password else url
+    """A URL whose password, if it has one, is masked. Text that is no URL comes back as it is."""
+    return _PASSWORD.sub(r"\1:***@", url)

@@ -21,23 +21,41 @@ from tripos.core.records import Completion, GenerationParams, Message
 from tripos.engines.engine import Engine
 from tripos.engines.limiter import Limiter
 
-_GONE_AFTER = 4
+_OVERLOADED = (503, 529)
+_PER_MINUTE = 4.0  # quotas are counted by the minute: six tries after a 429 must reach beyond one
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Exponential back-off with full jitter, bounded; a Retry-After that the server sends wins up to `longest_seconds`."""
+    """Exponential back-off, jittered between half and the whole, bounded. A Retry-After that the server sends wins.
+
+    Attributes:
+        tries: requests in all, the first included.
+        timeouts: how many of them may run into the time limit, which costs the most and helps the least.
+        base_seconds: after the first failure; four times that after a 429 that names no time.
+        longest_seconds: bound of every single wait, whatever the server asks for.
+    """
 
     tries: int = 6
+    timeouts: int = 3
     base_seconds: float = 0.5
     longest_seconds: float = 60.0
 
+    def ends(self, error: EngineError, failures: Sequence[dict[str, Any]]) -> bool:
+        """Whether the last of the `failures`, which is `error`, is final."""
+        if not error.retryable or len(failures) >= self.tries:
+            return True
+        return error.kind == "timeout" and sum(f["kind"] == "timeout" for f in failures) >= self.timeouts
+
     def delay_seconds(self, failures: int, error: EngineError, rng: random.Random) -> float:
-        """How long to wait after the given number of failures."""
-        if error.retry_after_seconds is not None:
-            return min(error.retry_after_seconds, self.longest_seconds) + rng.uniform(0, 0.1)
-        ceiling: float = min(self.base_seconds * 2.0 ** (failures - 1), self.longest_seconds)
-        return rng.uniform(0.5 * ceiling, ceiling)
+        """How long to wait after the given number of failures; never less than a (bounded) Retry-After."""
+        asked = error.retry_after_seconds
+        least = 0.0 if asked is None else min(asked, self.longest_seconds) + rng.uniform(0, 0.1)
+        if asked is not None and failures == 1:
+            return least
+        base = self.base_seconds * (_PER_MINUTE if error.kind == "rate_limited" and asked is None else 1.0)
+        ceiling: float = min(base * 2.0 ** (failures - 1), self.longest_seconds)
+        return max(least, rng.uniform(0.5 * ceiling, ceiling))
 
 
 @dataclass(slots=True)
@@ -50,7 +68,7 @@ class Budget:
     tokens: int = 0
 
     def check(self) -> None:
-        """Called before each request.
+        """Called before each request, when it is its turn.
 
         Raises:
             BudgetExhausted: the limit is reached; requests in flight may still add to it.
@@ -79,7 +97,7 @@ class Counters:
 
     @property
     def retries(self) -> int:
-        """Requests that were not the first of their kind."""
+        """Requests that failed, and were asked again if that could help."""
         return sum(self.errors.values())
 
 
@@ -100,7 +118,8 @@ class Endpoint:
         self.timeout_seconds = timeout_seconds
         self.counters = Counters()
         self._rng = random.Random()
-        self._unreachable = 0  # requests in a row that never reached the server
+        self._answers = 0  # of the server, errors of its own included
+        self._gone = False
 
     async def generate(
         self,
@@ -116,46 +135,60 @@ class Endpoint:
             EngineError: of the last try.
             BudgetExhausted: nothing was sent.
         """
-        retries: list[dict[str, Any]] = []
+        failures: list[dict[str, Any]] = []
+        answers = 0
         while True:
-            self.budget.check()
             try:
                 completion = await self._once(messages, params, tools, context)
             except EngineError as error:
                 self.counters.errors[error.kind] += 1
-                retries.append({"at": time.time(), "kind": error.kind, "status": error.status, "error": str(error)[:300]})
-                self._unreachable = self._unreachable + 1 if error.kind == "connection" else 0
-                gone = self._unreachable >= _GONE_AFTER * self.policy.tries  # do not wait out every sample at a dead server
-                if gone or not error.retryable or len(retries) >= self.policy.tries:
-                    error.add_note(f"after {len(retries)} tries" if len(retries) > 1 else "not retried")
+                answers = answers if failures else self._answers
+                failures.append({"at": time.time(), "kind": error.kind, "status": error.status, "error": str(error)[:300]})
+                final = self.policy.ends(error, failures)
+                if self._is_gone(error, never_answered=final and self._answers == answers) or final:
+                    error.add_note(f"after {len(failures)} tries" if len(failures) > 1 else "not retried")
                     raise
-                await asyncio.sleep(self.policy.delay_seconds(len(retries), error, self._rng))
+                await asyncio.sleep(self.policy.delay_seconds(len(failures), error, self._rng))
                 continue
-            return msgspec.structs.replace(completion, retries=tuple(retries)) if retries else completion
+            return msgspec.structs.replace(completion, retries=tuple(failures)) if failures else completion
+
+    def _is_gone(self, error: EngineError, *, never_answered: bool) -> bool:
+        """Whether waiting for the server is in vain. It is gone once a request used up its tries and nobody at all was answered
+        meanwhile; from then on the others fail at once, until one is answered."""
+        if error.status is not None:
+            self._answered()
+        if error.kind != "connection":
+            return False
+        self._gone = self._gone or never_answered
+        return self._gone
+
+    def _answered(self) -> None:
+        self._answers += 1
+        self._gone = False
 
     async def _once(
         self, messages: Sequence[Message], params: GenerationParams, tools: Sequence[dict[str, Any]], context: dict[str, Any] | None
     ) -> Completion:
         await self.limiter.acquire()
-        self.counters.requests += 1
-        began = time.perf_counter()
         try:
+            self.budget.check()
+            self.counters.requests += 1
             async with asyncio.timeout(self.timeout_seconds):
                 completion = await self.engine.generate(messages, params, tools=tools, context=context)
         except TimeoutError:
             raise EngineError(f"no answer within {self.timeout_seconds:g} s", kind="timeout", retryable=True) from None
         except EngineError as error:
-            if error.kind == "rate_limited":
+            if error.kind == "rate_limited" or error.status in _OVERLOADED:
                 self.limiter.rate_limited(error.retry_after_seconds)
             raise
         finally:
             self.limiter.release()
-        self.limiter.succeeded(time.perf_counter() - began)
+        self.limiter.succeeded()
         self._count(completion)
         return completion
 
     def _count(self, completion: Completion) -> None:
-        self._unreachable = 0
+        self._answered()
         counters = self.counters
         counters.succeeded += 1
         counters.prompt_tokens += completion.usage.prompt_tokens or 0

@@ -15,7 +15,7 @@ from typing import Any
 
 from tripos.core.errors import ConfigError, EngineError, ErrorKind, unknown
 
-_TOO_LONG = re.compile(r"context.?(length|window)|prompt is too long|maximum number of tokens|too many tokens|input token count", re.I)
+_TOO_LONG = re.compile(r"context.?(length|window|size)|prompt is too long|maximum number of tokens|too many tokens|input token count", re.I)
 _BY_STATUS: dict[int, ErrorKind] = {401: "auth", 403: "auth", 404: "not_found", 408: "timeout", 429: "rate_limited"}
 
 

@@ -1,19 +1,30 @@
 """How many requests may be in flight at one endpoint: a fixed number, or one that is found while running.
 
-The adaptive rule is additive increase, multiplicative decrease with two signals. A 429 says "too many" on hosted
-services; local servers never send one, they queue, so growth also stops when latency rises and throughput does not.
+The adaptive rule listens to two signals. A 429 says "too many" on hosted services: the limit is cut at once. Local servers
+never send one, they queue, so the limit is also found by trying: a level is kept when throughput follows it, and given
+up when only latency does (by Little's law the two are one: requests in flight = throughput x latency). Only neighbouring
+rounds are compared, so a benchmark with longer answers than the one before does not look like a slower server.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
+from collections.abc import Callable
+
+from tripos.core.errors import ConfigError
 
 START, CEILING = 8, 512
-_MIN_ROUND = 8
+_LONGEST_PAUSE_SECONDS = 60.0
 _CUT = 0.75
-_COOL_DOWN_SECONDS = 5.0  # successes inside it left before the cut: they say nothing about the new limit
+_COOL_DOWN_SECONDS = 5.0  # 429s inside it were sent before the cut: they say nothing about the new limit
+_SATURATED = 0.8
+_MIN_ROUND = 16
+_WORTH = 0.2  # a level is worth it when throughput gains a fifth of what the limit gains
+_COARSE, _FINE = 2.0, 1.25
+_REST_ROUNDS = 8
 
 
 class Limiter:
@@ -21,27 +32,29 @@ class Limiter:
 
     Args:
         limit: slots; None means adaptive, starting at 8.
+        clock: monotonic seconds.
+
+    Raises:
+        ConfigError: a limit under which nothing would ever be sent.
     """
 
-    def __init__(self, limit: int | None) -> None:
+    def __init__(self, limit: int | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        if limit is not None and limit < 1:
+            raise ConfigError(f"max_workers = {limit}: at least one request must be allowed in flight")
         self.adaptive = limit is None
         self.limit = limit if limit is not None else START
         self.in_flight = 0
         self.peak = 0
+        self._clock = clock
+        self._climb = _Climb(START)
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._blocked_until = 0.0
-        self._slow_start = True
-        self._round: list[float] = []
-        self._round_began = time.monotonic()
-        self._best_latency = float("inf")
-        self._last_rate = 0.0
+        self._paused_until = 0.0
+        self._pause: asyncio.TimerHandle | None = None
         self._cool_until = 0.0
 
     async def acquire(self) -> None:
         """Waits for a slot, and for the end of a pause that a server asked for."""
-        while (pause := self._blocked_until - time.monotonic()) > 0:
-            await asyncio.sleep(pause)
-        if self.in_flight < self.limit and not self._waiting:
+        if self.in_flight < self.limit and not self._waiting and self._pause is None:
             self._take()
             return
         turn = asyncio.get_running_loop().create_future()
@@ -50,9 +63,10 @@ class Limiter:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.release()
+                self.release()  # it was our turn already
             else:
-                self._waiting.remove(turn)
+                with contextlib.suppress(ValueError):  # whoever gave a slot back meanwhile has passed us over
+                    self._waiting.remove(turn)
             raise
 
     def release(self) -> None:
@@ -60,51 +74,121 @@ class Limiter:
         self.in_flight -= 1
         self._wake()
 
-    def succeeded(self, latency_seconds: float) -> None:
-        """A request came back; in adaptive mode a full round of them may move the limit."""
-        if not self.adaptive or time.monotonic() < self._cool_until:
+    def succeeded(self) -> None:
+        """A request came back and its slot is released; in adaptive mode a round of them may move the limit."""
+        if not self.adaptive:
             return
-        if self.in_flight < 0.8 * self.limit:
-            return  # not saturated: the round says nothing about the limit
-        self._round.append(latency_seconds)
-        if len(self._round) >= max(self.limit, _MIN_ROUND):
-            self._end_round()
+        now = self._clock()
+        if now < self._cool_until or self.in_flight < _SATURATED * self.limit:
+            self._climb.interrupt()  # the rate says nothing about the limit
+        elif self._climb.counted(now):
+            self._resize(self._climb.limit)
 
     def rate_limited(self, retry_after_seconds: float | None) -> None:
-        """A 429: everyone waits as long as the server asked, and an adaptive limit is cut once per cool-down."""
-        now = time.monotonic()
+        """A 429: everyone waits as long as the server asked (at most a minute), an adaptive limit is cut once per cool-down."""
+        now = self._clock()
         if retry_after_seconds:
-            self._blocked_until = max(self._blocked_until, now + min(retry_after_seconds, 60.0))
+            self._paused_until = max(self._paused_until, now + min(retry_after_seconds, _LONGEST_PAUSE_SECONDS))
+            if self._pause is None:
+                self._pause = asyncio.get_running_loop().call_later(self._paused_until - now, self._resume)
         if self.adaptive and now >= self._cool_until:
-            self._cut(now, max(_COOL_DOWN_SECONDS, retry_after_seconds or 0.0))
+            self._cool_until = now + max(_COOL_DOWN_SECONDS, min(retry_after_seconds or 0.0, _LONGEST_PAUSE_SECONDS))
+            self._climb.cut(max(1, int(self.limit * _CUT)))
+            self._resize(self._climb.limit)
 
-    def _end_round(self) -> None:
-        now = time.monotonic()
-        latencies = sorted(self._round)
-        median = latencies[len(latencies) // 2]
-        rate = len(latencies) / max(now - self._round_began, 1e-9)
-        queueing = median > 1.5 * self._best_latency and rate < 1.1 * self._last_rate
-        self._best_latency, self._last_rate = min(self._best_latency, median), rate
-        self._round, self._round_began = [], now
-        if queueing:
-            self._slow_start = False
-            self.limit = max(1, int(self.limit * 0.9))
-        else:
-            self.limit = min(CEILING, self.limit * 2 if self._slow_start else self.limit + max(1, self.limit // 20))
+    def _resume(self) -> None:
+        left = self._paused_until - self._clock()
+        if left > 0:
+            self._pause = asyncio.get_running_loop().call_later(left, self._resume)
+            return
+        self._pause = None
         self._wake()
 
-    def _cut(self, now: float, cool_down_seconds: float) -> None:
-        self._slow_start = False
-        self.limit = max(1, int(self.limit * _CUT))
-        self._cool_until, self._round, self._round_began = now + cool_down_seconds, [], now + cool_down_seconds
+    def _resize(self, limit: int) -> None:
+        self.limit = limit
+        self._wake()
 
     def _take(self) -> None:
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
 
     def _wake(self) -> None:
-        while self._waiting and self.in_flight < self.limit:
+        while self._waiting and self.in_flight < self.limit and self._pause is None:
             turn = self._waiting.popleft()
             if not turn.done():
                 self._take()
                 turn.set_result(None)
+
+
+class _Climb:
+    """Finds by trial the smallest limit with nearly the best throughput.
+
+    Coarse steps (doubling) first, up and then down, each as long as it is worth it; then a rest, and from time to time fine
+    steps of a quarter. A round is as many answers as the limit, after as many have passed that began under the limit before.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._known: tuple[int, float] | None = None  # the level to go back to, and its answers a second
+        self._step, self._up = _COARSE, True
+        self._rest = 0
+        self._passing, self._count, self._began = limit, 0, 0.0
+
+    def interrupt(self) -> None:
+        """What was counted of this round is void."""
+        self._passing, self._count = self.limit, 0
+
+    def cut(self, limit: int) -> None:
+        """Somebody who knows said that the limit is too high."""
+        self._known, self._step, self._up, self._rest = None, _FINE, True, _REST_ROUNDS
+        self._go(limit)
+
+    def counted(self, now: float) -> bool:
+        """One more answer under the present limit; True when that ends a round and `limit` may be another."""
+        if self._passing:
+            self._passing -= 1
+            self._began = now
+            return False
+        self._count += 1
+        if self._count < max(self.limit, _MIN_ROUND):
+            return False
+        rate = self._count / max(now - self._began, 1e-9)
+        self._count, self._began = 0, now
+        self._judge(rate)
+        return True
+
+    def _judge(self, rate: float) -> None:
+        if self._known is None or self.limit == self._known[0]:  # not a trial: so much does the level bear now
+            self._known = self.limit, rate
+            self._rest -= 1
+            if self._rest < 0:
+                self._try()
+            return
+        before, known = self._known
+        if rate / known >= 1 + _WORTH * (self.limit / before - 1):
+            self._known = self.limit, rate
+            self._try()
+            return
+        self._turn()
+        self._go(before)
+
+    def _try(self) -> None:
+        """Goes to the next level in the present direction, or turns where there is none."""
+        if self._up:
+            limit = min(CEILING, max(self.limit + 1, round(self.limit * self._step)))
+        else:
+            limit = max(1, min(self.limit - 1, int(self.limit / self._step)))
+        if limit != self.limit:
+            self._go(limit)
+        else:
+            self._turn()
+
+    def _turn(self) -> None:
+        if self._up:
+            self._up = False
+        else:
+            self._up, self._step, self._rest = True, _FINE, _REST_ROUNDS
+
+    def _go(self, limit: int) -> None:
+        self.limit = limit
+        self.interrupt()

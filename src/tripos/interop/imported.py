@@ -224,5 +224,6 @@ def _check(figure: Reported, ours: float | None, items: int) -> Check:
         return Check(figure.name, figure.value, None, 0, None, figure.why or "the log holds no sample with this score")
     room = 1e-9 * max(1.0, abs(figure.value)) + (0.5 * 10.0**-figure.digits if figure.digits is not None else 0.0)
     agrees = abs(ours - figure.value) <= room
-    rounded = f"to the {figure.digits} decimals that the log keeps" if figure.digits is not None and ours != figure.value else ""
-    return Check(figure.name, figure.value, ours, items, agrees, rounded if agrees else figure.why)
+    rounded = agrees and figure.digits is not None and ours != figure.value
+    reasons = [f"equal to the {figure.digits} decimals that the log keeps"] if rounded else []
+    return Check(figure.name, figure.value, ours, items, agrees, "; ".join([*reasons, *([figure.why] if figure.why else [])]))

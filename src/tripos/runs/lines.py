@@ -21,7 +21,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     backend: str
     run_id: str
-    seed: int
+    seed: int | None
     hardware: ModelSpec
 
 

@@ -29,13 +29,18 @@ _UNSCORED = Verdict(value=None, is_correct=None, outcome=Outcome.JUDGE_FAILED)
 
 @dataclass(slots=True)
 class Job:
-    """One trial and attempt to be brought to its end. `completion` is set when it is stored already."""
+    """One trial and attempt to be brought to its end.
+
+    `completion` is set when it is stored already, `graded` is its name then; `over` is set when the end is durable.
+    """
 
     sample: Sample
     planned: TrialPlanned
     messages: tuple[Message, ...]
     new_to_run: bool
     completion: Completion | None = None
+    graded: str | None = None
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class Pipeline:
             failed = Failed(candidate_id=job.planned.candidate_id, error_kind=error.kind, error=said, started_at=began)
             text = line(self.header, job.planned, None, None, failed=failed, telemetry={})
             ended = Ended(Outcome.INFRASTRUCTURE_FAILED, None, error.kind, said, job.planned.record_id)
-            self._write([*self._trial(job), failed], lambda: self.durable(ended, text))
+            self._write([*self._trial(job), failed], lambda: self._over(job, ended, text))
             return None
 
     def grade(self, job: Job, completion: Completion) -> Awaitable[None] | None:
@@ -133,10 +138,15 @@ class Pipeline:
             error=f"{type(error).__name__}: {error}" if error is not None else None,
             started_at=began,
             judge_cost_usd=judge_cost(audits),
+            graded=job.graded,
         )
         text = line(self.header, job.planned, completion, scored, judge_reply=audits[-1].reply if audits else None, telemetry={})
         ended = Ended(verdict.outcome, verdict.is_correct, "judge" if error else None, scored.error, job.planned.record_id)
-        self._write([*events, scored], lambda: self.durable(ended, text))
+        self._write([*events, scored], lambda: self._over(job, ended, text))
+
+    def _over(self, job: Job, ended: Ended, text: bytes) -> None:
+        job.over = True
+        self.durable(ended, text)
 
     def _trial(self, job: Job) -> list[Event]:
         if not job.new_to_run:

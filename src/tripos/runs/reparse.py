@@ -60,7 +60,7 @@ def reparse(file: ResultFile, out: Path, reader: Reader | None, writer: Writer |
             if (record.get("is_correct"), record.get("score")) != (verdict.is_correct, verdict.value):
                 changed += 1
                 if writer is not None and trial is not None and trial.scored is not None:
-                    writer.write(str(record["run_id"]), [_event(trial.scored, verdict)])
+                    writer.write(str(record["run_id"]), [_event(trial, verdict)])
         after.append(new)
         lines.append(_encode(new) + b"\n")
     if not read:
@@ -115,8 +115,10 @@ def _with(record: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
     return {**record, **fields, **cured}
 
 
-def _event(old: Scored, verdict: Verdict) -> Scored:
-    return msgspec.structs.replace(old, verdict=msgspec.structs.replace(verdict, audits=()), error=None)
+def _event(trial: TrialRecord, verdict: Verdict) -> Scored:
+    assert trial.scored is not None
+    verdict = msgspec.structs.replace(verdict, audits=())
+    return msgspec.structs.replace(trial.scored, verdict=verdict, error=None, graded=trial.answer_name)
 
 
 def _mean(rows: list[dict[str, Any]], name: str) -> float | None:

@@ -129,23 +129,36 @@ class Runner:
         self.watcher.planned(plan, tally)
         self.writer.write(plan.run_id, [_started(plan)])
         pipeline = Pipeline(plan, self.writer, header, _Ending(tally, file))
-        link = _Link(self.writer, plan.run_id)
-        feed = Feed(plan, self.reader, lambda ended: tally.add(ended, reused=True), link)
+        feed = self._feed(plan, tally)
         try:
-            await self._work(plan, pipeline, feed)
+            try:
+                await self._work(plan, pipeline, feed)
+            finally:
+                await feed.close()
             await asyncio.to_thread(self.writer.flush)
         finally:
             file.close()
         status = self.control.stopping or ("partial" if tally.unscored or tally.done < tally.planned else "complete")
         self.writer.write(plan.run_id, [RunEnded(status=status, counts={"planned": tally.planned, **tally.outcomes})])
         await asyncio.to_thread(self.writer.flush)
-        if resumed or link.count:
+        if resumed or tally.reused or self.writer.late:
             lay(plan, header, self.reader)
         summary = summarise(plan, self.reader, status, tally)
         write_summary(summary, path)
         result = RunResult(spec, status, summary, tally, path=path, moved=moved)
         self.watcher.ended(result)
         return result
+
+    def _feed(self, plan: Plan, tally: Tally) -> Feed:
+        return Feed(
+            plan,
+            self.reader,
+            self.writer,
+            skipped=lambda ended: tally.add(ended, reused=True),
+            link=_Link(self.writer, plan.run_id),
+            stopping=lambda: self.control.stopping is not None,
+            waiting=lambda n: self.watcher.warn(f"{n} trials are in the hands of another process; waiting until it is done with them"),
+        )
 
     async def _work(self, plan: Plan, pipeline: Pipeline, feed: Feed) -> None:
         limiter = plan.endpoint.limiter
@@ -209,10 +222,9 @@ class _Link:
     """Records that a trial which is done elsewhere belongs to this run too."""
 
     def __init__(self, writer: Writer, run_id: str) -> None:
-        self.writer, self.run_id, self.count = writer, run_id, 0
+        self.writer, self.run_id = writer, run_id
 
     def __call__(self, planned: TrialPlanned) -> None:
-        self.count += 1
         prompt = planned.prompt
         assert isinstance(prompt, str)
         self.writer.write(self.run_id, [msgspec.structs.replace(planned, prompt=self.writer.stow(prompt))])

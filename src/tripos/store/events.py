@@ -1,18 +1,19 @@
-"""What can happen, and what follows from it for the tables.
+"""What can happen. An event is an immutable fact; `projection` says what follows from it for the tables.
 
-An event is an immutable fact. `project` turns one into table rows; it is the only way rows come to be, live and in a
-rebuild, so that both give the same bytes. Large texts are stowed as content-addressed blobs and stand in the body as a
-reference.
+Large texts are stowed as content-addressed blobs and stand in the body as a reference. The events of one process form a
+stream; its events are chained by digests over the stream's id and the place in it. The position of an event in a store
+(number of the stream * 2^32 + place) is an address, no part of a digest: merging two stores gives streams new numbers.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from tripos.core.errors import StoreError
 from tripos.core.records import JSON, Completion, Extraction, JudgeAudit, ToolCall, Usage, Verdict
 
 INLINE_LIMIT = 1024  # characters; below this a blob would cost more than it saves
@@ -101,7 +102,10 @@ class Failed(_Event, frozen=True, kw_only=True, tag="failed"):
 
 
 class Scored(_Event, frozen=True, kw_only=True, tag="scored"):
-    """What the scorer said of a candidate; outcome `judge_failed` when it could not."""
+    """What the scorer said of a candidate; outcome `judge_failed` when it could not.
+
+    `graded` names the answer that was graded, as `Reader.answer_name` gives it; None means the answer in this very stream.
+    """
 
     candidate_id: str
     overlay: str
@@ -112,6 +116,7 @@ class Scored(_Event, frozen=True, kw_only=True, tag="scored"):
     error: str | None = None
     started_at: float
     judge_cost_usd: float | None = None
+    graded: str | None = None
 
 
 class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
@@ -125,7 +130,8 @@ Event = RunStarted | TrialPlanned | Answered | Failed | Scored | RunEnded
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode
-_plain = msgspec.json.Encoder(order="sorted").encode
+
+SPAN = 1 << 32  # positions a stream has
 
 
 class Stored(NamedTuple):
@@ -144,9 +150,21 @@ def encode(event: Event) -> bytes:
 
 
 def decode(body: bytes) -> Event:
-    """An event from its body."""
-    event: Event = _decode(body)
+    """An event from its body.
+
+    Raises:
+        StoreError: it is damaged, or of a kind that this version does not know.
+    """
+    try:
+        event: Event = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreError(f"an event cannot be read ({error}): {body[:80]!r}; run `tripos store verify`") from error
     return event
+
+
+def kind_of(event: Event) -> str:
+    """The word for a kind of event: `scored`, `answered`, …"""
+    return str(type(event).__struct_config__.tag)
 
 
 def link(previous: bytes, stream_id: str, place: int, run_id: str, at: float, body: bytes) -> bytes:
@@ -203,68 +221,3 @@ def completion_of(event: Answered, fetch: Fetch) -> Completion:
 def audits_of(event: Scored, fetch: Fetch) -> tuple[JudgeAudit, ...]:
     """The judge calls behind a verdict."""
     return () if event.audits is None else tuple(msgspec.json.decode(fetch(event.audits), type=list[JudgeAudit]))
-
-
-def _upsert(table: str, key: str, columns: str, where: str = "") -> str:
-    names = key.split() + columns.split()
-    updates = ", ".join(f"{name} = excluded.{name}" for name in columns.split())
-    marks = ", ".join("?" * len(names))
-    return (
-        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks}) ON CONFLICT ({', '.join(key.split())}) DO UPDATE SET {updates}{where}"
-    )
-
-
-INSERTS = {
-    "run": "INSERT INTO run VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (run_id) DO UPDATE SET planned = excluded.planned, "
-    "status = excluded.status, config = excluded.config, dataset = excluded.dataset, provenance = excluded.provenance, ended_at = NULL",
-    "run_end": "UPDATE run SET status = ?, ended_at = ? WHERE run_id = ?",
-    "trial": _upsert(
-        "trial",
-        "run_id record_id prompt_variant_id attempt",
-        "candidate_id trial_hash subject slice_id cluster dimensions reference_hash position",
-    ),
-    # a candidate that was answered stays so, whatever fails later
-    "candidate": _upsert(
-        "candidate",
-        "candidate_id",
-        "status finish_reason prompt_tokens completion_tokens cost_usd latency_seconds ttft_seconds energy_joules started_at retries "
-        "error_kind error simulated position",
-        " WHERE candidate.status <> 'answered' OR excluded.status = 'answered'",
-    ),
-    "verdict": _upsert("verdict", "candidate_id overlay", "outcome answer value is_correct reference_hash judge_cost_usd at position"),
-    "metric": _upsert("metric", "candidate_id overlay metric_id", "value"),
-}
-"""One statement a projection; rows of one batch go through each in this order."""
-
-
-def project(stored: Stored) -> list[tuple[str, tuple[Any, ...]]]:
-    """The rows that follow from one event, as (statement, row)."""
-    where = stored.position
-    match stored.event:
-        case TrialPlanned() as e:
-            labels = _plain(e.dimensions).decode() if e.dimensions else None
-            identity = (stored.run_id, e.record_id, e.prompt_variant_id, e.attempt, e.candidate_id, e.trial_hash)
-            return [("trial", (*identity, e.subject, e.slice_id, e.cluster, labels, e.reference_hash, where))]
-        case Answered() as e:
-            tokens = (e.usage.prompt_tokens, e.usage.completion_tokens)
-            times = (e.cost_usd, e.latency_seconds, e.ttft_seconds, e.telemetry.get("energy_joules"), e.started_at, len(e.retries))
-            return [("candidate", (e.candidate_id, "answered", e.finish_reason, *tokens, *times, None, None, int(e.simulated), where))]
-        case Failed() as e:
-            blank = (None,) * 7
-            return [("candidate", (e.candidate_id, "failed", *blank, e.started_at, len(e.retries), e.error_kind, e.error, 0, where))]
-        case Scored() as e:
-            return _scored(e, stored.at, where)
-        case RunStarted() as e:
-            named = (stored.run_id, e.run_key, e.suite, e.benchmark, e.category, e.model, e.engine, e.backend, e.overlay)
-            papers = tuple(_plain(p).decode() for p in (e.config, e.dataset, e.provenance))
-            return [("run", (*named, e.planned, "running", int(e.simulated), stored.at, None, *papers))]
-        case RunEnded() as e:
-            return [("run_end", (e.status, stored.at, stored.run_id))]
-
-
-def _scored(e: Scored, at: float, where: int) -> list[tuple[str, tuple[Any, ...]]]:
-    v = e.verdict
-    answer = None if e.extraction.answer is None else str(e.extraction.answer)[:500]
-    correct = None if v.is_correct is None else int(v.is_correct)
-    row = (e.candidate_id, e.overlay, str(v.outcome), answer, v.value, correct, e.reference_hash, e.judge_cost_usd, at, where)
-    return [("verdict", row), *(("metric", (e.candidate_id, e.overlay, metric, value)) for metric, value in v.metrics.items())]

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import zstandard
 
 from tripos.core.errors import StoreError
 from tripos.core.records import Completion
 from tripos.store.database import Database, Row
-from tripos.store.events import Answered, Blob, Event, Failed, Scored, Text, TrialPlanned, completion_of, decode
+from tripos.store.events import SPAN, Answered, Blob, Event, Failed, Scored, Text, TrialPlanned, completion_of, decode
 
 
 class TrialRecord(NamedTuple):
-    """Everything known of one trial and attempt under one overlay."""
+    """Everything known of one trial and attempt under one overlay. `answer_name` names the answer, for `Scored.graded`."""
 
     planned: TrialPlanned
     answered: Answered | None
     failed: Failed | None
     scored: Scored | None
+    answer_name: str | None = None
 
 
 class RunRow(NamedTuple):
@@ -50,6 +51,7 @@ class Reader:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._decompressor = zstandard.ZstdDecompressor()
+        self._streams: dict[int, str] = {}
 
     def fetch(self, text: Text) -> str:
         """A text that may have been stowed as a blob."""
@@ -57,7 +59,7 @@ class Reader:
             return text
         rows = self.database.execute("SELECT data FROM blob WHERE digest = ?", (text.blob,))
         if not rows:
-            raise StoreError(f"blob {text.blob[:12]} is missing from {self.database.url}")
+            raise StoreError(f"blob {text.blob[:12]} is missing from {self.database.name}")
         return self._decompressor.decompress(bytes(rows[0][0])).decode("utf-8", "surrogatepass")
 
     def is_empty(self) -> bool:
@@ -83,23 +85,33 @@ class Reader:
         if len(rows) != 1:
             known = ", ".join(r.run_id for r in self.runs()[:10]) or "(none)"
             trouble = "several runs begin so" if rows else "no run begins so"
-            raise StoreError(f"run {run_id!r}: {trouble} in {self.database.url}; runs: {known}")
+            raise StoreError(f"run {run_id!r}: {trouble} in {self.database.name}; runs: {known}")
         return rows[0]
 
     def statuses(self, candidate_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """{candidate_id: (status, position)} of those known; `status` is "answered" or "failed"."""
-        rows = self._among("SELECT candidate_id, status, position FROM candidate WHERE candidate_id IN ", candidate_ids)
+        rows = self.database.among("SELECT candidate_id, status, position FROM candidate WHERE candidate_id IN ", candidate_ids)
         return {r[0]: (r[1], r[2]) for r in rows}
 
     def verdicts(self, candidate_ids: Sequence[str], overlay: str) -> dict[str, tuple[str, str, int | None]]:
         """{candidate_id: (outcome, reference_hash, is_correct)} of those scored under an overlay."""
         sql = "SELECT candidate_id, outcome, reference_hash, is_correct FROM verdict WHERE overlay = ? AND candidate_id IN "
-        return {r[0]: (r[1], r[2], r[3]) for r in self._among(sql, candidate_ids, overlay)}
+        return {r[0]: (r[1], r[2], r[3]) for r in self.database.among(sql, candidate_ids, overlay)}
 
-    def in_run(self, run_id: str, record_ids: Sequence[str]) -> set[tuple[str, str, int]]:
-        """(record_id, prompt_variant_id, attempt) of the trials that a run already has."""
-        sql = "SELECT record_id, prompt_variant_id, attempt FROM trial WHERE run_id = ? AND record_id IN "
-        return {(r[0], r[1], r[2]) for r in self._among(sql, record_ids, run_id)}
+    def in_run(self, run_id: str, record_ids: Sequence[str]) -> dict[tuple[str, str, int], Row]:
+        """{(record_id, prompt_variant_id, attempt): labels} of the trials that a run already has; see `projection.labels`."""
+        sql = """SELECT record_id, prompt_variant_id, attempt, candidate_id, trial_hash, subject, slice_id, cluster, dimensions,
+            reference_hash FROM trial WHERE run_id = ? AND record_id IN """
+        return {(r[0], r[1], r[2]): tuple(r[3:]) for r in self.database.among(sql, record_ids, run_id)}
+
+    def answer_name(self, position: int) -> str:
+        """The name of an answer that holds in every store: id of its stream and place in it. For `Scored.graded`."""
+        number, place = divmod(position, SPAN)
+        if number not in self._streams:
+            self._streams = dict(self.database.execute("SELECT number, stream_id FROM stream"))
+        if number not in self._streams:
+            raise StoreError(f"stream {number} is missing from {self.database.name}")
+        return f"{self._streams[number]}/{place}"
 
     def completion(self, position: int) -> Completion:
         """The stored completion at a position of the record."""
@@ -112,19 +124,19 @@ class Reader:
         """One event by its position."""
         rows = self.database.execute("SELECT body FROM event WHERE position = ?", (position,))
         if not rows:
-            raise StoreError(f"event {position} is missing from {self.database.url}")
+            raise StoreError(f"event {position} is missing from {self.database.name}")
         return decode(bytes(rows[0][0]))
 
     def trials(self, run_id: str, overlay: str) -> Iterator[TrialRecord]:
         """All trials of a run with their newest candidate and its verdict under an overlay, in the order of record ids."""
-        sql = """SELECT p.body, c.body, s.body FROM trial t
+        sql = """SELECT p.body, c.body, s.body, k.position FROM trial t
             JOIN event p ON p.position = t.position
             LEFT JOIN candidate k ON k.candidate_id = t.candidate_id
             LEFT JOIN event c ON c.position = k.position
             LEFT JOIN verdict v ON v.candidate_id = t.candidate_id AND v.overlay = ?
             LEFT JOIN event s ON s.position = v.position
             WHERE t.run_id = ? ORDER BY t.record_id, t.prompt_variant_id, t.attempt"""
-        for planned_body, candidate_body, scored_body in self.database.stream(sql, (overlay, run_id)):
+        for planned_body, candidate_body, scored_body, position in self.database.stream(sql, (overlay, run_id)):
             planned = decode(bytes(planned_body))
             candidate = decode(bytes(candidate_body)) if candidate_body is not None else None
             scored = decode(bytes(scored_body)) if scored_body is not None else None
@@ -134,6 +146,7 @@ class Reader:
                 candidate if isinstance(candidate, Answered) else None,
                 candidate if isinstance(candidate, Failed) else None,
                 scored,
+                self.answer_name(position) if isinstance(candidate, Answered) else None,
             )
 
     def lookup(self, run_id: str, record_id: str, attempt: int, variant: str = "default") -> Completion | None:
@@ -144,8 +157,3 @@ class Reader:
             (run_id, record_id, variant, attempt),
         )
         return self.completion(rows[0][0]) if rows else None
-
-    def _among(self, sql: str, names: Sequence[str], *before: Any) -> list[Row]:
-        if not names:
-            return []
-        return self.database.execute(f"{sql}({','.join('?' * len(names))})", (*before, *names))

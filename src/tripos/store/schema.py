@@ -1,8 +1,8 @@
 """Tables, and the list of migrations that leads to them.
 
 `stream`, `event` and `blob` are the truth. `claim` says who works on what just now. The other tables are projections:
-derived from events by `projection.apply`, written in the same transaction, rebuilt from events at any time. SQL is written in the subset that SQLite and PostgreSQL share; the
-few words that differ are filled in by `Dialect`.
+derived from events by `projection.apply`, written in the same transaction, rebuilt from events at any time. SQL is
+written in the subset that SQLite and PostgreSQL share; the few words that differ are filled in by `Dialect`.
 """
 
 from __future__ import annotations

@@ -261,8 +261,10 @@ def _calibration() -> Iterator[Case]:
     for index in range(6):
         sample = source.sample(index)
         yield Case("reference", sample, reference_answer(sample), passes=True)
+        labels = (sample.reference["urgency"], sample.reference["category"])
+        lucky = {"majority": labels == ("high", "action"), "dump": labels == (URGENCIES[-1], CATEGORIES[-1])}
         for name, text in opponents(sample).items():
-            if name not in ("majority", "dump"):  # these two may be lucky with one sample; tests bound their rate
+            if not lucky.get(name):  # one sample in a dozen has just these labels; tests bound the rate over many
                 yield Case(name, sample, text, passes=False)
 
 

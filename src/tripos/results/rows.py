@@ -1,0 +1,57 @@
+"""The flat rows of the read side, and what anything that holds results must be able to hand out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple, Protocol
+
+from tripos.core.errors import ConfigError
+
+Row = dict[str, Any]
+"""One row of a report: a plain JSON object."""
+
+
+class UnsupportedKey(ConfigError, ValueError):
+    """A group_by key that no trial has; the message lists those that exist."""
+
+
+class ScoreRow(NamedTuple):
+    """One metric of one candidate. `score` is None where it could not be had."""
+
+    trial_hash: str
+    candidate_id: str
+    metric_id: str
+    score: float | None
+    details: dict[str, Any]
+
+
+class TrialSummaryRow(NamedTuple):
+    """One trial and what it is labelled with. `status`: ok, error (we failed), partial (some attempts), pending (not reached)."""
+
+    trial_hash: str
+    model_id: str | None
+    task_id: str | None
+    benchmark_id: str | None
+    slice_id: str | None
+    prompt_variant_id: str | None
+    item_id: str | None
+    dimensions: dict[str, str]
+    status: str
+
+
+class ProjectionRepo(Protocol):
+    """Whatever holds results. `Projections` is the one over a store; anything with these four methods will do."""
+
+    def get_trial_record(self, trial_hash: str, *, transform_hash: str | None = None, evaluation_hash: str | None = None) -> Any: ...
+
+    def get_timeline_view(
+        self, record_id: str, record_type: Any, *, transform_hash: str | None = None, evaluation_hash: str | None = None
+    ) -> Any: ...
+
+    def iter_candidate_scores(
+        self, *, trial_hashes: Collection[str] | None = None, metric_id: str | None = None, evaluation_hash: str | None = None
+    ) -> Iterator[Any]: ...
+
+    def iter_trial_summaries(
+        self, *, trial_hashes: Collection[str] | None = None, transform_hash: str | None = None, evaluation_hash: str | None = None
+    ) -> Iterator[Any]: ...

@@ -1,0 +1,129 @@
+"""One metric of many candidates as columns: what `aggregate` and `compare` compute from, wherever the scores come from.
+
+Labels are coded: a column holds small integers and each distinct label once, so that a million rows are a few megabytes
+and grouping is arithmetic.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tripos.results.items import Codes, Floats
+
+Small = NDArray[np.int32]
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Row i is labelled `labels[codes[i]]`."""
+
+    codes: Small
+    labels: list[Any]
+
+    def select(self, rows: NDArray[np.bool_]) -> Column:
+        """The rows of a mask."""
+        return Column(self.codes[rows], self.labels)
+
+    def codes_of(self, labels: Iterable[Any]) -> list[int]:
+        """The codes of labels; one that does not occur has none."""
+        place = {label: code for code, label in enumerate(self.labels)}
+        return [place[label] for label in labels if label in place]
+
+
+class Coder:
+    """Numbers labels in order of first appearance, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._numbers: defaultdict[Hashable, int] = defaultdict(count().__next__)
+        self._parts: list[Small] = []
+
+    def add(self, labels: Sequence[Hashable]) -> None:
+        """One label a row."""
+        self._parts.append(np.fromiter(map(self._numbers.__getitem__, labels), np.int32, len(labels)))
+
+    def add_constant(self, label: Hashable, rows: int) -> None:
+        """The same label for so many rows."""
+        self._parts.append(np.full(rows, self._numbers[label], np.int32))
+
+    def column(self) -> Column:
+        """All rows so far."""
+        codes = np.concatenate(self._parts) if self._parts else np.empty(0, np.int32)
+        return Column(codes, list(self._numbers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreTable:
+    """One row a candidate that was planned.
+
+    Attributes:
+        values: the metric; NaN where it was not scored.
+        columns: at least `benchmark_id`, `model_id`, `item_id`, `prompt_variant_id` and `cluster` (None: alone), and every key asked for.
+        bounded: the metric is a score that cannot leave 0..1; None means so if no value does.
+        not_reached: candidates that were planned and have no row, by (benchmark, model, run); only whole runs know them.
+    """
+
+    metric_id: str
+    values: Floats
+    columns: dict[str, Column]
+    bounded: bool | None = None
+    not_reached: dict[tuple[Any, ...], int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def select(self, rows: NDArray[np.bool_]) -> ScoreTable:
+        """The rows of a mask."""
+        return ScoreTable(
+            metric_id=self.metric_id,
+            values=self.values[rows],
+            columns={name: c.select(rows) for name, c in self.columns.items()},
+            bounded=self.bounded,
+        )
+
+    def column(self, key: str) -> Column:
+        """The column of a key."""
+        return self.columns[key]
+
+    def combined(self, keys: Sequence[str]) -> tuple[Codes, Codes]:
+        """(code of each row, first row of each code) over the distinct combinations of keys; codes are dense and sorted by the keys'."""
+        codes: Codes = np.zeros(len(self), np.int64)
+        size = 1
+        for key in keys:
+            column = self.columns[key]
+            if size * max(1, len(column.labels)) > 2**62:
+                codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+                size = int(codes.max(initial=0)) + 1
+            codes = codes * len(column.labels) + column.codes
+            size *= max(1, len(column.labels))
+        return dense(codes, size)
+
+
+def dense(codes: Codes, size: int) -> tuple[Codes, Codes]:
+    """Renumbers codes of 0..size-1 without gaps, keeping their order. Returns (codes, first row of each)."""
+    if size <= 4 * len(codes) + 1024:  # a table of all codes is cheaper than a sort
+        first = np.full(size, len(codes), np.int64)
+        first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+        present = first < len(codes)
+        renumbered = np.cumsum(present) - 1
+        return renumbered[codes], first[present]
+    _, firsts, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    return inverse.astype(np.int64), firsts.astype(np.int64)
+
+
+def order_of(label: Any) -> tuple[Any, ...]:
+    """Sorts labels as a person does: None first, numbers by size, digits inside a text as numbers ("r2" before "r10")."""
+    if label is None:
+        return (0, 0.0, ())
+    if isinstance(label, (int, float)):
+        return (1, float(label), ())
+    parts = tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in _DIGITS.split(str(label)) if p)
+    return (2, 0.0, parts)
