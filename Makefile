@@ -9,8 +9,8 @@ QUICK = results/quickstart
 
 run: $(VENV)/.base system  ## examine two candidates and compare them; MODEL=name examines a real one beside
 	$(BIN)/tripos run --config quickstart --store $(QUICK)/tripos.db
-	@for b in email_triage security_scanner coding_task coding_assistant; do \
-	  $(BIN)/tripos compare $(QUICK)/$${b}_simulated-weak.jsonl $(QUICK)/$${b}_simulated-strong.jsonl || true; done
+	$(BIN)/tripos compare $(QUICK)/*_simulated-weak.jsonl $(QUICK)/*_simulated-strong.jsonl
+	$(BIN)/tripos report $(QUICK)/*_simulated-weak.jsonl $(QUICK)/*_simulated-strong.jsonl --html $(QUICK)/report.html --title "Quick start"
 ifneq ($(MODEL),)
 	$(BIN)/tripos run -b email_triage -m $(MODEL) -n 30 --output-dir $(QUICK) --store $(QUICK)/tripos.db
 endif

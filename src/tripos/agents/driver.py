@@ -2,8 +2,8 @@
 
     python3 driver.py REPORT MAX_BYTES PROGRAM [ARGUMENTS...]
 
-The report is JSON, `{"left": [names], "changed": {name: base64}, "skipped": [names]}`; files beyond MAX_BYTES together are
-skipped. Standard library only; the exit status is the program's.
+The report is JSON, `{"left": [names], "changed": {name: base64}}`. Files beyond MAX_BYTES together are left out and named on
+stderr. Standard library only; the exit status is the program's.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ def main(report: str, room: int, command: list[str]) -> int:
     before = state(own)
     status = subprocess.call(command)
     after = state(own)
-    changed, skipped = {}, []
+    changed = {}
     for name, about in after.items():
         if before.get(name) == about:
             continue
         room -= about[0]
         if room < 0:
-            skipped.append(name)
+            print(f"{name} was not kept: too large", file=sys.stderr)
             continue
         with open(name, "rb") as file:  # noqa: PTH123
             changed[name] = base64.b64encode(file.read()).decode()
     with open(report, "w") as file:  # noqa: PTH123
-        json.dump({"left": sorted(after), "changed": changed, "skipped": skipped}, file)
+        json.dump({"left": sorted(after), "changed": changed}, file)
     return status if status >= 0 else 128 - status
 
 

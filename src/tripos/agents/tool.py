@@ -87,7 +87,7 @@ class Tool:
         """
         try:
             found = msgspec.json.decode(arguments.strip() or "{}", type=self.arguments, strict=False)
-        except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
             wanted = msgspec.json.encode(self.schema["function"]["parameters"]).decode()
             raise ToolError(f"the arguments of {self.name} are wrong: {error}. They must be a JSON object of this schema: {wanted}") from error
         return {name: getattr(found, name) for name in found.__struct_fields__}

@@ -48,7 +48,6 @@ class _Report(msgspec.Struct):
 
     left: list[str]
     changed: dict[str, str]
-    skipped: list[str] = []
 
 
 class Workspace:

@@ -38,9 +38,9 @@ def command(
 ) -> int:
     """Compare results files, paired by sample: the first with each of the others."""
     from tripos.results.comparison import compare_files, disagreements
-    from tripos.results.result_file import read_results
+    from tripos.results.result_file import by_model, read_results
 
-    read = [read_results(f) for f in files]
+    read = by_model([read_results(f) for f in files])
     rows = compare_files(read, metric=metric, group_by=group_by, correction=correction, margin=margin, level=level, every_pair=all_pairs)
     if as_json:
         print_json({"rows": [r.plain(group_by) for r in rows]})
@@ -48,7 +48,7 @@ def command(
         _print(rows, group_by, metric)
         if show_disagreements:
             split = disagreements(read[0], read[1])
-            print_table(f"{len(split)} disagreements of {files[0].name} and {files[1].name}", ["Record", "First", "Second"], split)
+            print_table(f"{len(split)} disagreements of {read[0].model} and {read[1].model}", ["Record", "First", "Second"], split)
     return 1 if fail_if_worse is not None and any(_fails(r, fail_if_worse) for r in rows) else 0
 
 

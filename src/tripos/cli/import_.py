@@ -45,9 +45,9 @@ def command(
         try:
             reader = Reader(Database(store))
             for log in logs:
-                changes = {k: v for k, v in (("model", model), ("benchmark", benchmark)) if v}
+                named = replace(log, model=model or log.model, benchmark=benchmark or log.benchmark)
                 try:
-                    done.append(import_log(replace(log, **changes), writer, reader, output_dir))
+                    done.append(import_log(named, writer, reader, output_dir))
                 except ConfigError as error:
                     failed.append(str(error))
         finally:
@@ -93,7 +93,16 @@ def _print(done: list[Imported]) -> None:
     if not done:
         return
     rows = [
-        [i.log.tool, i.log.benchmark, i.log.model, i.summary["scored_samples"], i.summary["accuracy"], i.run_id, "" if i.new else "known", i.path]
+        [
+            i.log.tool,
+            i.log.benchmark,
+            i.log.model,
+            i.summary["scored_samples"],
+            i.summary["accuracy"],
+            i.run_id,
+            "" if i.new else "known",
+            i.path,
+        ]
         for i in done
     ]
     columns = ["Tool", "Benchmark", "Model", "Scored", "Accuracy", "Run", "", "Results"]

@@ -24,6 +24,7 @@ COMMANDS = {
     "estimate": "Calls, tokens, cost and time before paying.",
     "reparse-judge": "Read stored judge replies again, without asking.",
     "explain": "One record on one screen: prompt, answer, parse, score, why.",
+    "store": "The record: info, verify, rebuild, migrate, merge.",
     "import": "Bring in the logs of other tools.",
     "export": "Results as Parquet, CSV, JSON Lines, or in another tool's format.",
 }

@@ -1,33 +1,62 @@
-"""`tripos report`: everything about one results file."""
+"""`tripos report`: everything about results files, on the terminal or as one HTML page."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tripos.core.errors import ConfigError
-from tripos.reports.tables import print_json
+from tripos.reports.tables import out, print_json
+
+if TYPE_CHECKING:
+    from tripos.results.comparison import ComparisonRow
+    from tripos.results.result_file import ResultFile
 
 
 @click.command("report")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--html", "page_path", type=click.Path(path_type=Path), help="Write one HTML page over all files instead.")
+@click.option("--title", default="Tripos report", show_default=True, help="Title of the page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(file: Path, as_json: bool) -> int:
-    """Accuracy with interval, latency, cost, groups and notices of one results file."""
+def command(files: tuple[Path, ...], page_path: Path | None, title: str, as_json: bool) -> int:
+    """Accuracy with interval, latency, cost, groups and notices of results files."""
     from tripos.reports.run_report import print_run
     from tripos.results.result_file import read_results
 
-    results = read_results(file)
-    if not results.records:
-        raise ConfigError(f"{file} holds no records")
-    summary = results.summary
-    if summary is None:
-        raise ConfigError(
-            f"{file} has no summary beside it; the run did not end, run the same command again (or `tripos summarize {file}`)"
-        )
-    if as_json:
-        print_json(summary)
-        return 0
-    print_run(summary, str(file))
+    results = [read_results(f) for f in files]
+    summaries = [_summary(r) for r in results]
+    if page_path is not None:
+        from tripos.reports.page import page
+
+        try:
+            page_path.write_text(page(title, summaries, _comparisons(results)))
+        except OSError as error:
+            raise ConfigError(f"cannot write {page_path}: {error.strerror}") from error
+        out().print(f"{page_path}: {len(results)} runs", markup=False)
+    elif as_json:
+        print_json(summaries[0] if len(summaries) == 1 else {"runs": summaries})
+    else:
+        for path, summary in zip(files, summaries, strict=True):
+            print_run(summary, str(path))
     return 0
+
+
+def _summary(results: ResultFile) -> dict[str, Any]:
+    if not results.records:
+        raise ConfigError(f"{results.path} holds no records")
+    if results.summary is None:
+        again = f"run the same command again, or `tripos summarize {results.path}`"
+        raise ConfigError(f"{results.path} has no summary beside it, the run did not end: {again}")
+    return results.summary
+
+
+def _comparisons(results: list[ResultFile]) -> list[ComparisonRow]:
+    """The first model with the others, all benchmarks in one family; nothing where no benchmark is shared."""
+    from tripos.results.comparison import compare_files
+    from tripos.results.result_file import by_model
+
+    merged = by_model(results)
+    shared = len(merged) > 1 and any(merged[0].benchmarks & m.benchmarks for m in merged[1:])
+    return compare_files(merged) if shared else []

@@ -30,6 +30,7 @@ ErrorKind = Literal[
     "auth",  # 401, 403
     "not_found",  # 404: wrong URL or model
     "context_length",  # the prompt does not fit the model
+    "tool",  # a tool of an agent, or its sandbox, broke
 ]
 
 

@@ -33,7 +33,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, *, package: str, group: str) -> None:
         self.kind, self.package, self.group = kind, package, group
         self._things: dict[str, T] = {}
-        self._last: str | None = None  # the name registered last
+        self._log: list[str] = []  # names as they were registered
         self._complete = False
 
     def register(self, name: str, thing: T) -> None:
@@ -42,7 +42,7 @@ class Registry(Generic[T]):
         if present is not None and _origin(present) != _origin(thing):
             raise ConfigError(f"{self.kind} {name!r} is registered twice: {_origin(present)} and {_origin(thing)}")
         self._things[name] = thing
-        self._last = name
+        self._log.append(name)
 
     def decorate(self, name: str, wrap: Callable[[Callable[..., object]], T]) -> Callable[[Callable[..., object]], T]:
         """A decorator that registers `wrap(function)` under `name`."""
@@ -82,15 +82,15 @@ class Registry(Generic[T]):
             raise ConfigError(f"{path}: there is no such Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses look their module up
-        self._last = None
+        before = len(self._log)
         try:
             spec.loader.exec_module(module)
         except Exception as error:
             del sys.modules[name]
             raise ConfigError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
-        if self._last is None:
+        if len(self._log) == before:
             raise ConfigError(f"{path} registers no {self.kind}")
-        return self._last
+        return self._log[-1]
 
     def names(self) -> list[str]:
         """All names, built-in and plugged in, sorted."""

@@ -7,10 +7,9 @@ are used, except for servers of this machine.
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -18,8 +17,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tripos.core.errors import ConfigError, EngineError, nearest, unknown
-from tripos.core.records import Completion, GenerationParams, Message, ToolCall, Usage
+from tripos.core.records import Completion, GenerationParams, Message
 from tripos.core.secret import without_password
+from tripos.engines.chat_completion import Body, assemble, completion_of, read, words_of
 from tripos.engines.discovery import api_key_for, default_base_url
 from tripos.engines.engine import EngineSettings, Preflight, engine
 from tripos.engines.hosted import fault
@@ -27,57 +27,10 @@ from tripos.engines.prices import cost_usd
 
 _HOSTED = "https://api.openai.com/"
 _REASONING_MODEL = re.compile(r"^(ft:)?(o\d|gpt-5(?!.*chat))")  # these take max_completion_tokens and no temperature
-_BROKEN = {"error", "abort", "insufficient_system_resource"}  # OpenRouter, SGLang and vLLM, DeepSeek: the server gave up
 _LISTING_SECONDS = 10
 
 
-class _Function(msgspec.Struct):
-    name: str | None = ""
-    arguments: str | dict[str, Any] | None = ""
-
-
-class _Call(msgspec.Struct):
-    id: str | None = None
-    index: int | None = None
-    function: _Function = msgspec.field(default_factory=_Function)
-
-
-class _Reply(msgspec.Struct):
-    content: str | list[dict[str, Any]] | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    refusal: str | None = None
-    tool_calls: list[_Call] | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Reply | None = None
-    delta: _Reply | None = None
-    finish_reason: str | None = None
-
-
-class _Details(msgspec.Struct):
-    reasoning_tokens: int | None = None
-    cached_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    completion_tokens_details: _Details | None = None
-    prompt_tokens_details: _Details | None = None
-
-
-class _Body(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    error: Any = None
-
-
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Body).decode
 
 
 @engine("openai", "openai-compatible", "vllm", "sglang", "llamacpp", "ollama", "lmstudio", "mlx")
@@ -138,19 +91,19 @@ class OpenAICompatible:
             raise
         except Exception as error:
             raise _transport_error(error, self._shown, self.settings.stall_seconds) from error
-        completion = _completion(body, raw, self.settings.model, time.perf_counter() - began, started_at, ttft)
+        completion = completion_of(body, raw, self.settings.model, time.perf_counter() - began, started_at, ttft)
         return msgspec.structs.replace(completion, cost_usd=cost_usd(self.settings.model, completion.usage)) if self._hosted else completion
 
-    async def _whole(self, response: Any) -> tuple[_Body, None, str]:
+    async def _whole(self, response: Any) -> tuple[Body, None, str]:
         data = bytes(await response.bytes())
         if response.status != 200:
             raise _refusal(response, data, f"{self._shown}/chat/completions", self._api_key)
-        return _read(data, self._api_key), None, data.decode("utf-8", "replace")
+        return read(data, self._api_key), None, data.decode("utf-8", "replace")
 
-    async def _streamed(self, response: Any, began: float) -> tuple[_Body, float | None, str]:
+    async def _streamed(self, response: Any, began: float) -> tuple[Body, float | None, str]:
         if response.status != 200 or "json" in (response.get_header("content-type") or ""):  # no stream, whatever was asked for
             return await self._whole(response)
-        body, ttft = await _assemble(response, began, self._api_key)
+        body, ttft = await assemble(response, began, self._api_key)
         return body, ttft, msgspec.json.encode(body).decode()
 
     async def preflight(self) -> Preflight:
@@ -251,146 +204,9 @@ def _wire(message: Message) -> dict[str, Any]:
     return wire
 
 
-def _read(data: bytes, hide: str = "") -> _Body:
-    """A whole answer. `hide` is the key, should the server repeat it in what it says."""
-    body = _parse(data, hide)
-    if body.error:
-        raise EngineError(f"the server answered 200 with an error: {_words(data, hide)}", kind="server_error", retryable=True)
-    if not body.choices or body.choices[0].message is None:
-        raise EngineError(f"the server's answer holds no choice: {_words(data, hide)}", kind="malformed", retryable=True)
-    return body
-
-
-def _parse(data: bytes, hide: str) -> _Body:
-    try:
-        return _decode(data)
-    except (ValueError, RecursionError) as error:  # not JSON, another shape, not UTF-8
-        try:  # half a surrogate pair is a character that the model left unfinished: U+FFFD, as servers in Python write it
-            text = json.dumps(json.loads(data), ensure_ascii=False)
-            return _decode(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
-        except (ValueError, RecursionError):
-            said = f"the server's answer could not be read ({error}): {_words(data, hide)}"
-            raise EngineError(said, kind="malformed", retryable=True) from error
-
-
-def _completion(body: _Body, raw: str, model: str, latency_seconds: float, started_at: float, ttft: float | None) -> Completion:
-    choice = body.choices[0]
-    reply = choice.message or _Reply()
-    if choice.finish_reason in _BROKEN:
-        raise EngineError(f"the server gave up on the answer ({choice.finish_reason})", kind="server_error", retryable=True)
-    return Completion(
-        text=_text(reply.content) or reply.refusal or "",
-        reasoning=reply.reasoning_content or reply.reasoning,
-        tool_calls=tuple(
-            ToolCall(id=c.id or "", name=c.function.name or "", arguments=_arguments(c.function)) for c in reply.tool_calls or ()
-        ),
-        finish_reason="refusal" if reply.refusal and not reply.content else choice.finish_reason,
-        usage=_usage(body.usage),
-        latency_seconds=latency_seconds,
-        ttft_seconds=ttft,
-        started_at=started_at,
-        model=body.model or model,
-        request_id=body.id,
-        raw=raw,
-    )
-
-
-def _text(content: str | list[dict[str, Any]] | None) -> str:
-    if isinstance(content, list):
-        return "".join(str(part.get("text", "")) for part in content if part.get("type") == "text")
-    return content or ""
-
-
-def _arguments(function: _Function) -> str:
-    given = function.arguments
-    return json.dumps(given) if isinstance(given, dict) else given or ""
-
-
-def parse_raw(raw: str, model: str) -> Completion:
-    """Reads a stored response again, as `replay` does. Times are those of the recording and are not known here.
-
-    Raises:
-        EngineError: it is not a chat completion.
-    """
-    return _completion(_read(raw.encode()), raw, model, 0.0, 0.0, None)
-
-
-def _usage(usage: _Usage | None) -> Usage:
-    if usage is None:
-        return Usage()
-    return Usage(
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        reasoning_tokens=usage.completion_tokens_details.reasoning_tokens if usage.completion_tokens_details else None,
-        cached_tokens=usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None,
-    )
-
-
-async def _lines(response: Any) -> AsyncIterator[bytes]:
-    """The payloads of a server-sent event stream."""
-    pending = b""
-    while (chunk := await response.body_reader.read_chunk()) is not None:
-        pending += bytes(chunk)
-        *complete, pending = pending.split(b"\n")
-        for line in complete:
-            if line.startswith(b"data:") and (payload := line[5:].strip()):
-                yield payload
-    if pending.startswith(b"data:"):
-        yield pending[5:].strip()
-
-
-async def _assemble(response: Any, began: float, hide: str) -> tuple[_Body, float | None]:
-    """Puts a stream together into the shape of a whole answer. Returns it and the time to the first token."""
-    whole, text, thought, declined = _Body(), [], [], []
-    calls: dict[int, _Call] = {}
-    ttft: float | None = None
-    finish: str | None = None
-    begun = ended = False
-    async for payload in _lines(response):
-        if payload == b"[DONE]":
-            ended = True
-            break
-        part = _parse(payload, hide)
-        if part.error:
-            raise EngineError(f"the server broke the stream off: {_words(payload, hide)}", kind="server_error", retryable=True)
-        whole.id, whole.model, whole.usage = part.id or whole.id, part.model or whole.model, part.usage or whole.usage
-        for choice in part.choices[:1]:
-            begun = True
-            delta = choice.delta or choice.message or _Reply()
-            if ttft is None and (delta.content or delta.reasoning_content or delta.reasoning or delta.refusal or delta.tool_calls):
-                ttft = time.perf_counter() - began
-            text.append(_text(delta.content))
-            thought.append(delta.reasoning_content or delta.reasoning or "")
-            declined.append(delta.refusal or "")
-            finish = choice.finish_reason or finish
-            for call in delta.tool_calls or ():
-                _extend(calls, call)
-    if finish is None and not (ended and begun):
-        raise EngineError("the stream ended before the answer did", kind="connection", retryable=True)
-    reply = _Reply(
-        content="".join(text),
-        reasoning_content="".join(thought) or None,
-        refusal="".join(declined) or None,
-        tool_calls=list(calls.values()) or None,
-    )
-    whole.choices = [_Choice(message=reply, finish_reason=finish)]
-    return whole, ttft
-
-
-def _extend(calls: dict[int, _Call], part: _Call) -> None:
-    """Adds a piece to its call. Some servers number no call, or all of them 0: there a new id begins a new call."""
-    known = next(reversed(calls.values()), None) if part.index is None else calls.get(part.index)
-    if known is None or (part.id and known.id and part.id != known.id):
-        free = part.index is not None and part.index not in calls
-        known = calls[part.index if free and part.index is not None else max(calls, default=-1) + 1] = _Call()
-    known.id = part.id or known.id
-    known.function.name = known.function.name or part.function.name
-    known.function.arguments = _arguments(known.function) + _arguments(part.function)
-
-
 def _refusal(response: Any, data: bytes, url: str, hide: str) -> EngineError:
     """The error for a status other than 200, in the server's words."""
-    status, words = response.status, _words(data, hide)
+    status, words = response.status, words_of(data, hide)
     if 300 <= status < 400:
         target = (response.get_header("location") or "nowhere").removesuffix("/chat/completions").removesuffix("/models")
         return EngineError(
@@ -407,23 +223,11 @@ def _transport_error(error: Exception, url: str, seconds: float, silence: Litera
 
     if not isinstance(error, wire.PyreqwestError):
         return error
-    if isinstance(error, wire.RequestTimeoutError) and not isinstance(error, wire.ConnectTimeoutError):
+    details = getattr(error, "details", None) or {}
+    causes = [str(cause["message"]) for cause in details.get("causes") or ()] or [str(error)]
+    if isinstance(error, wire.RequestTimeoutError) and "client error (Connect)" not in causes:
         return EngineError(f"{url}: connected, but no byte for {seconds:g} s", kind=silence, retryable=True)
-    causes = getattr(error, "details", {}).get("causes") or [{"message": str(error.args[0] if error.args else error)}]
-    said = f"{url}: {causes[-1]['message']}"[:300]
+    said = f"{url}: {causes[-1]}"[:300]
     if isinstance(error, wire.BuilderError):
         return EngineError(f"{said}: not a usable address", kind="not_found")
     return EngineError(said, kind="connection", retryable=True)
-
-
-def _words(data: bytes, hide: str) -> str:
-    """What the server said, short enough to show, without the key."""
-    text = data[:4000].decode("utf-8", "replace")
-    try:
-        said = msgspec.json.decode(data)
-        said = said.get("error", said.get("detail", said))
-        text = str(said.get("message", said) if isinstance(said, dict) else said)
-    except (ValueError, AttributeError, RecursionError):
-        text = re.sub(r"<[^>]*>", " ", text)
-    text = text.replace(hide, "***") if hide else text
-    return " ".join(text.split())[:400] or "(empty body)"

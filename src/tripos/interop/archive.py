@@ -87,7 +87,7 @@ class Archive:
         ratio = size / max(info.compress_size, 1)
         if size > LARGEST_MEMBER_BYTES or (size > _FREE_BYTES and ratio > _LARGEST_RATIO):
             raise ConfigError(
-                f"{self.path}: member {info.filename!r} unpacks to {size} bytes or more from {info.compress_size}; this looks like a zip bomb"
+                f"{self.path}: member {info.filename!r} unpacks to {size} bytes or more from {info.compress_size}: a zip bomb"
             )
 
     def _read_zstd(self, info: zipfile.ZipInfo) -> bytes:

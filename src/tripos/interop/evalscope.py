@@ -43,7 +43,9 @@ def _log(root: Path, path: Path) -> ImportedLog | None:
     predictions = {s: p for s, p in _parts(root / "predictions" / path.parent.name, dataset, []).items() if s in reviews}
     rows = [r for p in reviews.values() for r in read_lines(p)]
     every = [_values(r) for r in rows]
-    primary = next((n for r in rows if (n := _score(r).get("main_score_name"))), None) or next(iter(every[0]), "score") if every else "score"
+    primary = (
+        next((n for r in rows if (n := _score(r).get("main_score_name"))), None) or next(iter(every[0]), "score") if every else "score"
+    )
     shares = are_shares(v.get(primary) for v in every)
     return ImportedLog(
         tool="evalscope",
@@ -88,12 +90,10 @@ def _trials(reviews: dict[str, Path], predictions: dict[str, Path], primary: str
             yield _trial(name, attempts[group], subset, row, answers.get(str(row.get("index"))) or {}, primary, shares)
 
 
-def _trial(
-    name: str, attempt: int, subset: str, row: dict[str, Any], answer: dict[str, Any], primary: str, shares: bool
-) -> ImportedTrial:
+def _trial(name: str, attempt: int, subset: str, row: dict[str, Any], answer: dict[str, Any], primary: str, shares: bool) -> ImportedTrial:
     score, output = _score(row), answer.get("model_output") or {}
     finish = next((c.get("stop_reason") for c in output.get("choices") or ()), None)
-    finish = _FINISH.get(finish, finish)
+    finish = _FINISH.get(str(finish), finish)
     messages = [m for m in row.get("messages") or () if isinstance(m, dict)]
     asked = messages[:-1] if messages and messages[-1].get("role") == "assistant" else messages
     values = _values(row)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import msgspec
 
 from tripos.core.errors import ConfigError
 from tripos.core.registry import Registry
-from tripos.interop.imported import ImportedLog
+from tripos.interop.imported import ImportedLog, ImportedTrial
 
 _HEAD_BYTES = 1 << 16
 
@@ -86,7 +87,25 @@ class Found:
         Raises:
             ConfigError: it is damaged or keeps no samples.
         """
-        return self.format.read(self.path)
+        with _shape(self.path):
+            return [replace(log, trials=_guarded(log)) for log in self.format.read(self.path)]
+
+
+@contextmanager
+def _shape(path: Path) -> Iterator[None]:
+    """Readers take the documented shape for granted; a log of another shape is a person's problem, not a traceback."""
+    try:
+        yield
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ConfigError(f"{path}: not of the shape that this tool writes ({type(error).__name__}: {error})") from error
+
+
+def _guarded(log: ImportedLog) -> Callable[[], Iterator[ImportedTrial]]:
+    def trials() -> Iterator[ImportedTrial]:
+        with _shape(log.path):
+            yield from log.trials()
+
+    return trials
 
 
 def find_logs(path: Path, name: str = "auto") -> list[Found]:

@@ -66,7 +66,9 @@ def read(path: Path) -> list[ImportedLog]:
             planned=len(states),
             trials=lambda: _trials(states, stats, names, primary, shares),
             scorer=primary,
-            params={k: adapter[k] for k in ("method", "temperature", "max_tokens", "stop_sequences", "max_train_instances") if k in adapter},
+            params={
+                k: adapter[k] for k in ("method", "temperature", "max_tokens", "stop_sequences", "max_train_instances") if k in adapter
+            },
             dataset={"scenario_spec": spec.get("scenario_spec")},
             started_at=min(times, default=None),
             reported=_reported(path / "stats.json", names),
@@ -100,9 +102,7 @@ def _trials(
         yield _trial(key, state, stats.get(key, {}), names, primary, shares)
 
 
-def _trial(
-    key: _Key, state: dict[str, Any], stats: dict[str, float | None], names: list[str], primary: str, shares: bool
-) -> ImportedTrial:
+def _trial(key: _Key, state: dict[str, Any], stats: dict[str, float | None], names: list[str], primary: str, shares: bool) -> ImportedTrial:
     instance, request, result = state["instance"], state.get("request") or {}, state.get("result") or {}
     correct = [r["output"]["text"] for r in instance.get("references") or () if "correct" in (r.get("tags") or ())]
     completions = result.get("completions") or []
@@ -148,7 +148,13 @@ def _reported(path: Path, names: list[str]) -> tuple[Reported, ...]:
     found = []
     for row in read_document(path, list):
         name, value = row.get("name") or {}, number(row.get("mean"))
-        if name.get("name") in names and name.get("split") and not name.get("perturbation") and value is not None and not name.get("sub_split"):
+        if (
+            name.get("name") in names
+            and name.get("split")
+            and not name.get("perturbation")
+            and value is not None
+            and not name.get("sub_split")
+        ):
             found.append(Reported(name=f"{name['name']} on {name['split']}", value=value, ours=name["name"], slice_id=name["split"]))
     return tuple(found)
 

@@ -126,7 +126,9 @@ class _Reading:
         task, config = self.document.eval, self.document.eval.get("config") or {}
         if not self.count:
             figures = ", ".join(f"{r.name} {r.value:.4g}" for r in self._reported()) or "no figures either"
-            raise ConfigError(f"{self.path}: the log keeps no samples (it states {figures}), so there is nothing to compare; log_samples was off")
+            raise ConfigError(
+                f"{self.path}: the log keeps no samples (it states {figures}), so there is nothing to compare; log_samples was off"
+            )
         stats = self.document.stats or {}
         dataset = task.get("dataset") or {}
         epochs = whole(config.get("epochs")) or 1
@@ -329,9 +331,7 @@ def _split(messages: list[dict[str, Any]], s: _Sample) -> tuple[tuple[Message, .
 def _message(m: dict[str, Any]) -> Message:
     content = m.get("content")
     calls = tuple(
-        ToolCall(
-            id=str(c.get("id", "")), name=str(c.get("function", "")), arguments=msgspec.json.encode(c.get("arguments")).decode()
-        )
+        ToolCall(id=str(c.get("id", "")), name=str(c.get("function", "")), arguments=msgspec.json.encode(c.get("arguments")).decode())
         for c in m.get("tool_calls") or ()
         if isinstance(c, dict)
     )

@@ -16,7 +16,7 @@ from tripos.core.errors import ConfigError
 from tripos.core.records import Completion
 from tripos.interop.formats import Format, Peek, formats
 from tripos.interop.imported import ImportedLog, ImportedTrial, graded
-from tripos.interop.loose_json import content_of, positive, read_document
+from tripos.interop.loose_json import content_of, positive, read_document, whole
 
 _LEVEL = re.compile(r"level_?(\d+)")
 _KERNEL = re.compile(r"level_(\d+)_problem_(\d+)_sample_(\d+)_kernel\.py$")
@@ -45,7 +45,7 @@ def read(path: Path) -> list[ImportedLog]:
             benchmark=f"kernelbench-{level}" if level else "kernelbench",
             model=path.resolve().parent.name,
             planned=len(rows),
-            trials=lambda: (_trial(problem, row, kernels) for problem, row in rows),
+            trials=lambda: (_trial(*row, kernels) for row in rows),
             scorer="correctness",
             category="kernels",
             notes=(
@@ -56,24 +56,33 @@ def read(path: Path) -> list[ImportedLog]:
     ]
 
 
-def _rows(document: dict[str, Any], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for problem, entries in document.items():
-        for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+def _rows(document: dict[str, Any], path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """(problem, attempt, entry). The sample id is the attempt, unless a merged file has one twice: then the place is."""
+    for problem, found in document.items():
+        entries = found if isinstance(found, list) else [found]
+        for number, entry in enumerate(entries):
             if not problem.isdigit() or not isinstance(entry, dict) or not isinstance(entry.get("correctness"), bool):
                 raise ConfigError(f"{path}: entry {number} of problem {problem!r} does not say whether it was correct")
-            yield int(problem), {"sample_id": number, **entry}
+        ids = [whole(e.get("sample_id")) for e in entries]
+        named = None not in ids and len(set(ids)) == len(ids)
+        for number, (sample, entry) in enumerate(zip(ids, entries, strict=True)):
+            yield int(problem), sample if named and sample is not None else number, entry
 
 
-def _trial(problem: int, row: dict[str, Any], kernels: dict[tuple[int, int], Path]) -> ImportedTrial:
-    sample = int(row["sample_id"])
+def _trial(problem: int, attempt: int, row: dict[str, Any], kernels: dict[tuple[int, int], Path]) -> ImportedTrial:
     metadata = row.get("metadata") if isinstance(row.get("metadata"), dict) else {}
     correct = row["correctness"] and row.get("compiled") is not False
     scores = {"correctness": float(correct), "compiled": _flag(row.get("compiled")), "runtime_ms": positive(row.get("runtime"))}
     return ImportedTrial(
         record_id=str(problem),
-        attempt=sample,
-        completion=Completion(text=_kernel(kernels.get((problem, sample)))),
-        verdict=graded(scores, "correctness", shares=True, details={"metadata": metadata, "runtime_stats": row.get("runtime_stats")}),
+        attempt=attempt,
+        completion=Completion(text=_kernel(kernels.get((problem, attempt)))),
+        verdict=graded(
+            scores,
+            "correctness",
+            shares=True,
+            details={"sample_id": row.get("sample_id"), "metadata": metadata, "runtime_stats": row.get("runtime_stats")},
+        ),
     )
 
 

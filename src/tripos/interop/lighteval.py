@@ -87,7 +87,7 @@ def _log(path: Path, task: str, details: Path, results: _Results) -> ImportedLog
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     import pyarrow as pa
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     try:
         rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()

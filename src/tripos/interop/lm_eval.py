@@ -219,7 +219,9 @@ def _metrics(line: dict[str, Any]) -> dict[str, float | None]:
 
 def _prompt(arguments: Any) -> tuple[Message, ...]:
     """The context of the first request: text, or the messages of a chat template as JSON."""
-    first = arguments.get("gen_args_0") if isinstance(arguments, dict) else arguments[0] if isinstance(arguments, list) and arguments else None
+    first = (
+        arguments.get("gen_args_0") if isinstance(arguments, dict) else arguments[0] if isinstance(arguments, list) and arguments else None
+    )
     context = first.get("arg_0") if isinstance(first, dict) else first[0] if isinstance(first, list) and first else None
     if isinstance(context, list) and context and isinstance(context[0], str):  # [chat as JSON]
         context = context[0]

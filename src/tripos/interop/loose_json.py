@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,13 @@ LARGEST_DOCUMENT_BYTES = 2 << 30
 """One JSON document is read as a whole; JSON Lines and archives are not, so they may be larger."""
 
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b', re.DOTALL)
+_HEX = rb"[0-9a-fA-F]{2}"
+_ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]" + _HEX + rb"\\u[dD][c-fC-F]" + _HEX + rb"|(u[dD][89a-fA-F]" + _HEX + rb")|.)", re.DOTALL)
 
 
 def decode(data: bytes, kind: type[T], where: str) -> T:
-    """Decodes a document. NaN and infinities, which are not JSON, become null: not measured.
+    """Decodes a document. NaN and infinities, which are not JSON, become null (not measured); half a surrogate pair, as an answer
+    cut within an emoji leaves it, becomes U+FFFD.
 
     Raises:
         ConfigError: it is not JSON, is cut off, or of another shape; `where` is named.
@@ -31,16 +35,24 @@ def decode(data: bytes, kind: type[T], where: str) -> T:
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: not of the expected shape ({error})") from error
     except msgspec.DecodeError as error:
-        if b"NaN" in data or b"Infinity" in data:
-            clean = _TOKENS.sub(lambda m: m.group() if m.group().startswith(b'"') else b"null", data)
-            if clean != data:
-                return decode(clean, kind, where)
+        clean = _tidy(data)
+        if clean != data:
+            return decode(clean, kind, where)
         cut = "; the file is cut off" if "truncated" in str(error) else ""
         raise ConfigError(f"{where}: not JSON ({error}){cut}") from error
     except RecursionError as error:
         raise ConfigError(f"{where}: nested too deeply to be a log") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
+def _tidy(data: bytes) -> bytes:
+    clean = data.removeprefix(b"\xef\xbb\xbf")
+    if b"NaN" in clean or b"Infinity" in clean:
+        clean = _TOKENS.sub(lambda m: m.group() if m.group().startswith(b'"') else b"null", clean)
+    if b"\\ud" in clean or b"\\uD" in clean:
+        clean = _ESCAPES.sub(lambda m: rb"\ufffd" if m.group(1) else m.group(), clean)
+    return clean
 
 
 def read_document(path: Path, kind: type[T]) -> T:
@@ -97,7 +109,8 @@ def number(value: Any) -> float | None:
 
 def whole(value: Any) -> int | None:
     """A whole number, None for anything else."""
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value) else None
+    found = number(value)
+    return int(value) if found is not None and math.isfinite(found) and found.is_integer() else None
 
 
 def positive(value: Any) -> float | None:

@@ -68,14 +68,16 @@ class ScoreTable:
         values: the metric; NaN where it was not scored.
         columns: at least `benchmark_id`, `model_id`, `item_id`, `prompt_variant_id` and `cluster` (None: alone), and every key asked for.
         bounded: the metric is a score that cannot leave 0..1; None means so if no value does.
-        not_reached: candidates that were planned and have no row, by (benchmark, model, run); only whole runs know them.
+        of_run: the columns that are the same for all rows of a run.
+        not_reached: candidates that were planned and have no row, by run; empty where the rows are not those of whole runs.
     """
 
     metric_id: str
     values: Floats
     columns: dict[str, Column]
     bounded: bool | None = None
-    not_reached: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    of_run: frozenset[str] = frozenset()
+    not_reached: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,14 @@ Row = tuple[Any, ...]
 
 BUSY_SECONDS = 30.0
 _WRITERS = 0x7472_6970_6F73  # "tripos": the advisory lock that makes the writers of a PostgreSQL database queue
+
+
+class OlderSchema(StoreError):
+    """A store was opened for reading that has to be migrated first; `found` is its version."""
+
+    def __init__(self, message: str, found: int) -> None:
+        super().__init__(message)
+        self.found = found
 
 
 class Database:
@@ -76,9 +84,9 @@ class Database:
         if found == newest:
             return
         if self.read_only:
-            raise StoreError(
-                f"{self.name} is not a Tripos store" if found == 0 else f"{self.name} has schema {found}: run `tripos store migrate` on it"
-            )
+            if found == 0:
+                raise StoreError(f"{self.name} is not a Tripos store")
+            raise OlderSchema(f"{self.name} has the older schema {found}: run `tripos store migrate --store {self.name}`", found)
         with self.transaction():
             found = self.version()  # another process may have been quicker
             if found == 0 and self._belongs_to_others():
@@ -192,6 +200,20 @@ class Database:
             if type(error).__module__.startswith("psycopg"):
                 raise StoreError(f"the store {self.name}: {_advice(' '.join(str(error).split()))}") from error
             raise
+
+
+def schema_of(url: str) -> int:
+    """Version of the schema of a store, without changing it; one of an older version cannot be opened otherwise.
+
+    Raises:
+        StoreError: there is none, or of a newer version.
+    """
+    try:
+        database = Database(url, read_only=True)
+    except OlderSchema as error:
+        return error.found
+    with closing(database):
+        return database.version()
 
 
 def is_postgresql(url: str) -> bool:

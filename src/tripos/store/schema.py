@@ -15,59 +15,67 @@ class Dialect(NamedTuple):
 
     name: str
     position: str
+    key: str
     bytes: str
     real: str
     without_rowid: str
 
 
-SQLITE = Dialect("sqlite", "INTEGER", "BLOB", "REAL", " WITHOUT ROWID")
-POSTGRESQL = Dialect("postgresql", "BIGINT", "BYTEA", "DOUBLE PRECISION", "")
+SQLITE = Dialect("sqlite", "INTEGER", "TEXT", "BLOB", "REAL", " WITHOUT ROWID")
+POSTGRESQL = Dialect("postgresql", "BIGINT", 'TEXT COLLATE "C"', "BYTEA", "DOUBLE PRECISION", "")
 
-PROJECTIONS = ("run", "trial", "candidate", "verdict", "metric")
+PROJECTIONS = {
+    "run": "run_id",
+    "trial": "run_id, record_id, prompt_variant_id, attempt",
+    "candidate": "candidate_id",
+    "verdict": "candidate_id, overlay",
+    "metric": "candidate_id, overlay, metric_id",
+}
+"""The derived tables, each with its key."""
 
 _FIRST = """
 CREATE TABLE stream (                 -- one a process that wrote
-    number INTEGER PRIMARY KEY, stream_id TEXT NOT NULL UNIQUE
+    number INTEGER PRIMARY KEY, stream_id {key} NOT NULL UNIQUE
 );
 CREATE TABLE event (
     position {position} PRIMARY KEY,  -- number of the stream * 2^32 + place in it
-    run_id TEXT NOT NULL,
+    run_id {key} NOT NULL,
     kind TEXT NOT NULL,
-    candidate_id TEXT,                -- of failures only: the other tables point to the rest
+    candidate_id {key},                -- of failures only: the other tables point to the rest
     at {real} NOT NULL,               -- Unix seconds
     body {bytes} NOT NULL,            -- JSON
     digest {bytes} NOT NULL           -- SHA-256 over the previous digest of the stream and this event
 );
 CREATE INDEX event_failed ON event (candidate_id) WHERE candidate_id IS NOT NULL;
 CREATE INDEX event_of_run ON event (run_id) WHERE kind IN ('run_started', 'run_ended');
-CREATE TABLE blob (digest TEXT PRIMARY KEY, data {bytes} NOT NULL){without_rowid};
+CREATE TABLE blob (digest {key} PRIMARY KEY, data {bytes} NOT NULL){without_rowid};
 CREATE TABLE claim (                  -- one a process that is asking just now
-    stream_id TEXT PRIMARY KEY, owner TEXT NOT NULL, until {real} NOT NULL, candidates TEXT NOT NULL
+    stream_id {key} PRIMARY KEY, owner TEXT NOT NULL, until {real} NOT NULL, candidates TEXT NOT NULL
 );
 CREATE TABLE run (
-    run_id TEXT PRIMARY KEY, run_key TEXT NOT NULL, suite TEXT, benchmark TEXT NOT NULL, category TEXT, model TEXT NOT NULL,
-    engine TEXT, backend TEXT, overlay TEXT NOT NULL, planned INTEGER, status TEXT NOT NULL, simulated INTEGER NOT NULL,
+    run_id {key} PRIMARY KEY, run_key TEXT NOT NULL, suite TEXT, benchmark TEXT NOT NULL, category TEXT, model TEXT NOT NULL,
+    engine TEXT, backend TEXT, overlay {key} NOT NULL, planned INTEGER, status TEXT NOT NULL, simulated INTEGER NOT NULL,
     started_at {real} NOT NULL, ended_at {real}, config TEXT NOT NULL, dataset TEXT NOT NULL, provenance TEXT NOT NULL
 );
 CREATE INDEX run_of_key ON run (run_key, started_at);
 CREATE TABLE trial (
-    run_id TEXT NOT NULL, record_id TEXT NOT NULL, prompt_variant_id TEXT NOT NULL, attempt INTEGER NOT NULL,
-    candidate_id TEXT NOT NULL, trial_hash TEXT NOT NULL, subject TEXT, slice_id TEXT NOT NULL, cluster TEXT,
+    run_id {key} NOT NULL, record_id {key} NOT NULL, prompt_variant_id {key} NOT NULL, attempt INTEGER NOT NULL,
+    candidate_id {key} NOT NULL, trial_hash TEXT NOT NULL, subject TEXT, slice_id TEXT NOT NULL, cluster TEXT,
     dimensions TEXT, reference_hash TEXT NOT NULL, position BIGINT NOT NULL,
     PRIMARY KEY (run_id, record_id, prompt_variant_id, attempt)
 ){without_rowid};
 CREATE TABLE candidate (
-    candidate_id TEXT PRIMARY KEY, status TEXT NOT NULL, finish_reason TEXT, prompt_tokens INTEGER, completion_tokens INTEGER,
+    candidate_id {key} PRIMARY KEY, status TEXT NOT NULL, finish_reason TEXT, prompt_tokens INTEGER, completion_tokens INTEGER,
     cost_usd {real}, latency_seconds {real}, ttft_seconds {real}, energy_joules {real}, started_at {real}, retries INTEGER NOT NULL,
     error_kind TEXT, error TEXT, simulated INTEGER NOT NULL, position BIGINT NOT NULL
 ){without_rowid};
 CREATE TABLE verdict (
-    candidate_id TEXT NOT NULL, overlay TEXT NOT NULL, outcome TEXT NOT NULL, answer TEXT, value {real}, is_correct INTEGER,
+    candidate_id {key} NOT NULL, overlay {key} NOT NULL, outcome TEXT NOT NULL, answer TEXT, value {real}, is_correct INTEGER,
     reference_hash TEXT NOT NULL, judge_cost_usd {real}, at {real} NOT NULL, position BIGINT NOT NULL,
     PRIMARY KEY (candidate_id, overlay)
 ){without_rowid};
 CREATE TABLE metric (                 -- metrics beside the primary one, which is verdict.value
-    candidate_id TEXT NOT NULL, overlay TEXT NOT NULL, metric_id TEXT NOT NULL, value {real},
+    candidate_id {key} NOT NULL, overlay {key} NOT NULL, metric_id {key} NOT NULL, value {real},
     PRIMARY KEY (candidate_id, overlay, metric_id)
 ){without_rowid};
 CREATE VIEW score AS

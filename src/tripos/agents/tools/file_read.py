@@ -1,0 +1,40 @@
+"""Reading text files of the workspace."""
+
+from __future__ import annotations
+
+from tripos.agents.tool import ToolError, Workspace, tool
+
+MAX_BYTES, PAGE = 16 << 20, 16_000
+
+
+@tool("file_read")
+def file_read(workspace: Workspace, path: str, offset: int = 0) -> str:
+    """Read a text file in your working directory. Long files come in pages: the end of a page tells where the next begins.
+
+    Args:
+        path: name of the file, relative to the working directory.
+        offset: number of characters to skip.
+    """
+    data = workspace.read(path, MAX_BYTES)
+    if b"\0" in data[:8192] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        kind = " It is a PDF." if data.startswith(b"%PDF") else ""
+        raise ToolError(f"{path!r} is not a text file ({len(data)} bytes).{kind} A tool that runs programs may be able to read it.")
+    if data.startswith(b"%PDF"):
+        raise ToolError(f"{path!r} is a PDF, not a text file; pdf_extract reads it, if you have that tool")
+    text = _decoded(data)
+    if offset < 0 or (offset and offset >= len(text)):
+        raise ToolError(f"{path!r} has {len(text)} characters; offset {offset} is outside")
+    if not text:
+        return "(the file is empty)"
+    end = offset + PAGE
+    more = f"\n[characters {offset} to {end} of {len(text)}; go on with offset {end}]" if end < len(text) else ""
+    return text[offset:end] + more
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")

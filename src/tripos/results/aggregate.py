@@ -1,0 +1,138 @@
+"""Means by group, with how sure they are and what is missing.
+
+The item is the unit: candidates of one item within a group (attempts, prompt variants, runs, models pooled on purpose)
+are averaged first, so that five attempts are not five items. Where the benchmark says that items share a source, the
+interval is that of clusters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tripos.results.group_keys import canonical
+from tripos.results.intervals import Estimate, mean_interval
+from tripos.results.items import Codes, Floats
+from tripos.results.missing import bounds
+from tripos.results.rows import Row
+from tripos.results.score_table import ScoreTable, dense, order_of
+
+
+class Units(NamedTuple):
+    """The items of each group: unit u lies in group `groups[u]`, has mean `means[u]` (NaN: none scored) and cluster `clusters[u]`.
+
+    Units are sorted by group; `starts[g]:starts[g + 1]` are those of group g. `clusters` is None when no item shares a source.
+    """
+
+    means: Floats
+    clusters: Codes | None
+    starts: Codes
+
+
+def aggregate(table: ScoreTable, group_by: Sequence[str], *, level: float = 0.95) -> list[Row]:
+    """One row a group, sorted by its labels (None first): the keys in the order given, then `mean` and `count` as in the seed.
+
+    Args:
+        group_by: keys of the table; `metric_id` gives the table's own metric.
+
+    `count` candidates were scored, on `n_items` items in `n_clusters` clusters (None: no shared sources); `planned` were wanted and
+    `failed` of them have no score, `not_reached` have not even been asked (None where this group cannot know). `mean` is the mean over
+    items, None when nothing was scored. `worst` and `best` bound the mean if the failed had all scored 0 or 1.
+    """
+    keys = [canonical(key) for key in group_by]
+    codes, firsts = table.combined([k for k in keys if k != "metric_id"])
+    units = units_of(table, codes, len(firsts))
+    scored = ~np.isnan(table.values)
+    counts = np.bincount(codes[scored], minlength=len(firsts))
+    totals = np.bincount(codes[scored], weights=table.values[scored], minlength=len(firsts))
+    planned = np.bincount(codes, minlength=len(firsts))
+    not_reached = _not_reached(table, keys, codes, len(firsts))
+    within = table.bounded is not False and (not scored.any() or 0 <= table.values[scored].min() <= table.values[scored].max() <= 1)
+    estimate = _Estimates(table.bounded, level)
+    found = []
+    for group, first in enumerate(firsts):
+        labels = [table.metric_id if k == "metric_id" else _label(table, k, int(first)) for k in keys]
+        span = slice(int(units.starts[group]), int(units.starts[group + 1]))
+        e = estimate(units.means[span], None if units.clusters is None else units.clusters[span])
+        row = dict(zip(group_by, labels, strict=True)) | {"mean": None if e is None else e.mean, "count": int(counts[group])}
+        row |= {} if "metric_id" in keys else {"metric_id": table.metric_id}
+        row |= _certainty(e, level)
+        late = None if not_reached is None else int(not_reached[group])
+        wanted = int(planned[group]) + (late or 0)
+        row |= {"planned": wanted, "failed": int(planned[group] - counts[group]), "not_reached": late}
+        span_of_mean = bounds(float(totals[group]), int(counts[group]), wanted - int(counts[group])) if within else None
+        row |= {"worst": span_of_mean.worst if span_of_mean else None, "best": span_of_mean.best if span_of_mean else None}
+        found.append((tuple(order_of(label) for label in labels), row))
+    return [row for _, row in sorted(found, key=lambda pair: pair[0])]
+
+
+def units_of(table: ScoreTable, groups: Codes, count: int) -> Units:
+    """The items of each group, averaged over their candidates."""
+    items, first_of_item = table.combined(["benchmark_id", "item_id"])
+    size = max(1, len(first_of_item))
+    units, firsts = dense(groups * size + items, count * size)
+    scored = ~np.isnan(table.values)
+    attempts = np.bincount(units[scored], minlength=len(firsts))
+    totals = np.bincount(units[scored], weights=table.values[scored], minlength=len(firsts))
+    means = np.full(len(firsts), np.nan)
+    np.divide(totals, attempts, out=means, where=attempts > 0)
+    starts = np.searchsorted(groups[firsts], np.arange(count + 1))
+    return Units(means, cluster_codes(table, firsts), starts.astype(np.int64))
+
+
+def cluster_codes(table: ScoreTable, rows: Codes) -> Codes | None:
+    """A number for the source of each of these rows, one of its own where it has none; None when no row names a source."""
+    column = table.columns["cluster"]
+    if all(label is None for label in column.labels):
+        return None
+    benchmarks = table.columns["benchmark_id"]
+    codes = column.codes[rows].astype(np.int64) + benchmarks.codes[rows].astype(np.int64) * len(column.labels)
+    alone = np.isin(column.codes[rows], column.codes_of([None]))
+    return np.where(alone, codes.max(initial=0) + 1 + np.arange(len(rows)), codes)
+
+
+class _Estimates:
+    """`mean_interval`, remembering groups of one item: grouping by item makes as many groups as items."""
+
+    def __init__(self, bounded: bool | None, level: float) -> None:
+        self.bounded, self.level = bounded, level
+        self._single: dict[float, Estimate | None] = {}
+
+    def __call__(self, means: Floats, clusters: Codes | None) -> Estimate | None:
+        if len(means) != 1:
+            return mean_interval(means, clusters, self.level, bounded=self.bounded)
+        value = float(means[0])
+        if value not in self._single:
+            self._single[value] = mean_interval(means, None, self.level, bounded=self.bounded)
+        return self._single[value]
+
+
+def _certainty(e: Estimate | None, level: float) -> Row:
+    if e is None:
+        return {"n_items": 0, "n_clusters": None, "stderr": None, "ci_lower": None, "ci_upper": None, "ci_level": level, "method": None}
+    return {
+        "n_items": e.n_items,
+        "n_clusters": e.n_clusters,
+        "stderr": e.stderr,
+        "ci_lower": e.lower,
+        "ci_upper": e.upper,
+        "ci_level": level,
+        "method": e.method,
+    }
+
+
+def _label(table: ScoreTable, key: str, row: int) -> Any:
+    column = table.columns[key]
+    return column.labels[column.codes[row]]
+
+
+def _not_reached(table: ScoreTable, keys: Sequence[str], codes: Codes, count: int) -> Codes | None:
+    """Trials without a row belong to a run, not to a slice or an item: known only where groups are whole runs."""
+    if not table.not_reached or any(k != "metric_id" and k not in table.of_run for k in keys):
+        return None
+    late = np.zeros(count, np.int64)
+    for first in table.combined(["run_id"])[1]:
+        late[codes[first]] += table.not_reached.get(_label(table, "run_id", int(first)), 0)
+    return late
