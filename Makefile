@@ -20,7 +20,6 @@ test: $(VENV)/.dev system  ## everything that must hold before a change lands
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/tripos check --all
 	$(BIN)/pytest -n auto --dist worksteal
 
 perf: $(VENV)/.dev  ## cost per sample against a bare client, start-up, memory

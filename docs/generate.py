@@ -116,7 +116,9 @@ def benchmark_table() -> str:
     for e in benchmark_rows():
         needs = ", ".join(_NEEDS[n] for n in sorted(e.build().scorer.needs)) or "–"
         source = f"[{e.source}](https://huggingface.co/datasets/{e.source})" if e.source.count("/") == 1 else "made from a seed"
-        rows.append([f"`{e.key}`", e.category, e.summary, e.size or "any number", e.licence or "–", "yes" if e.gated else "no", needs, source])
+        rows.append(
+            [f"`{e.key}`", e.category, e.summary, e.size or "any number", e.licence or "–", "yes" if e.gated else "no", needs, source]
+        )
     return table(["Key", "Category", "What it asks", "Samples", "Licence of the data", "Gated", "Needs", "Data"], rows)
 
 
@@ -147,6 +149,7 @@ _TABLES = {
     "candidate": "One answer, or the last error where none came.",
     "verdict": "What the scorer said of a candidate under one overlay (transform, scorer and judge).",
     "metric": "Further metrics of a verdict.",
+    "measure": "What telemetry says of an answer: energy, power, utilisation.",
     "score": "A view: every metric of every verdict, `score` and `accuracy` among them.",
     "claim": "Which process works on what, so that two do not pay for the same answer.",
 }
@@ -239,7 +242,11 @@ def coverage_words() -> str:
     """Statistics page: what the simulation found, in figures."""
     found = json.loads((ROOT / "benchmarks" / "coverage.json").read_text())
     parts = []
-    for what, title in (("mean", "Interval of a mean"), ("paired", "Interval of a paired difference"), ("every look", "Interval at every look")):
+    for what, title in (
+        ("mean", "Interval of a mean"),
+        ("paired", "Interval of a paired difference"),
+        ("every look", "Interval at every look"),
+    ):
         rows = [r for r in found["rows"] if r["what"] == what]
         covered = sorted(r["coverage"] for r in rows)
         flagged = sum(bool(r["flag"]) for r in rows)
@@ -249,7 +256,9 @@ def coverage_words() -> str:
     bad = [r for r in nulls if "false positives" in r["flag"]]
     highest = max((r["false_positive_rate"] for r in nulls if r not in bad), default=0.0)
     kinds = sorted({r["data"] for r in bad})
-    words = f"Of {len(nulls)} settings without a true difference, {len(nulls) - len(bad)} have at most {highest:.1%} false positives at 0.05."
+    words = (
+        f"Of {len(nulls)} settings without a true difference, {len(nulls) - len(bad)} have at most {highest:.1%} false positives at 0.05."
+    )
     if bad:
         rates = [r["false_positive_rate"] for r in bad]
         words += f" The other {len(bad)} are of one kind of data, `{'`, `'.join(kinds)}`, with {min(rates):.1%} to {max(rates):.1%}."

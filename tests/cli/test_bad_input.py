@@ -21,7 +21,7 @@ CASES = {
     "unknown engine option": (("run", "-b", "email_triage", *SIMULATED, "--model-option", "skil=1"), "did you mean 'skill'"),
     "bad engine option": (("run", "-b", "email_triage", *SIMULATED, "--model-option", "skill"), "KEY=VALUE"),
     "unknown prompt variant": (("run", "-b", "email_triage", *SIMULATED, "--prompt-variant", "x"), "default"),
-    "backend of a later version": (("run", "-b", "email_triage", *SIMULATED, "--backend", "agent"), "--backend direct"),
+    "backend of a later version": (("run", "-b", "email_triage", *SIMULATED, "--backend", "hermes"), "agent, direct"),
     "missing suite": (("run", "--config", "quickstat"), "quickstart"),
     "model filter without suite": (("run", "-b", "email_triage", *SIMULATED, "--model-filter", "x"), "--config"),
     "missing data": (("run", "-b", "mmlu-pro", *SIMULATED, "--data", "nowhere"), "nowhere"),
@@ -120,7 +120,7 @@ def test_keys_reach_no_file_and_no_output(tmp_path: Path) -> None:
 def test_list_and_dry_run_speak_json(tmp_path: Path) -> None:
     listed = json.loads(tripos("list", "--json", cwd=tmp_path).stdout)
     assert {"key", "category", "summary"} <= listed["benchmarks"][0].keys()
-    assert {b["key"] for b in listed["backends"]} == {"direct"}
+    assert {b["key"] for b in listed["backends"]} == {"agent", "direct"}
     plan = json.loads(tripos("run", "--config", "full-suite", "--dry-run", "--json", cwd=tmp_path).stdout)
     assert len(plan["runs"]) == 12
     assert QUIZ.exists()

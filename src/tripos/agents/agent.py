@@ -44,4 +44,8 @@ def agent(
     name: str, *, summary: str, instructions: Instructions = lambda toolbox: "", takes_tools: bool = True, version: str = "1"
 ) -> Callable[[Callable[..., Any]], Agent]:
     """Registers a function as an agent; see `Agent`."""
-    return agents.decorate(name, lambda function: Agent(name, summary, function, instructions, takes_tools, version))
+
+    def wrap(function: Callable[..., Any]) -> Agent:
+        return Agent(name, summary, function, instructions, takes_tools, version)
+
+    return agents.decorate(name, wrap)

@@ -37,6 +37,7 @@ __all__ = ["Tool", "ToolError", "Workspace", "tool", "tools"]
 SECONDS = 60.0
 _ARGS = re.compile(r"^\s*Args:\s*$", re.MULTILINE)
 _SECTION = re.compile(r"^(Returns|Raises|Note|Example)s?:\s*$", re.MULTILINE)
+_SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
 _PARAMETER = re.compile(r"^(\w+):\s+")
 
 
@@ -72,8 +73,8 @@ class Tool:
 
     @property
     def summary(self) -> str:
-        """The first line of the description."""
-        return self.description.partition("\n")[0]
+        """The first sentence of the description."""
+        return _SENTENCE.split(" ".join(self.description.split()))[0]
 
     def identity(self) -> dict[str, Any]:
         """What of the tool changes an answer."""
@@ -89,7 +90,9 @@ class Tool:
             found = msgspec.json.decode(arguments.strip() or "{}", type=self.arguments, strict=False)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
             wanted = msgspec.json.encode(self.schema["function"]["parameters"]).decode()
-            raise ToolError(f"the arguments of {self.name} are wrong: {error}. They must be a JSON object of this schema: {wanted}") from error
+            raise ToolError(
+                f"the arguments of {self.name} are wrong: {error}. They must be a JSON object of this schema: {wanted}"
+            ) from error
         return {name: getattr(found, name) for name in found.__struct_fields__}
 
 

@@ -84,8 +84,9 @@ class Workspace:
             ToolError: there is no such plain file, or it is larger.
         """
         place = self.path(name)
-        if not place.is_file():
-            raise ToolError(f"there is no file {name!r}. {self._listing()}")
+        with _told(name):
+            if not place.is_file():
+                raise ToolError(f"there is no file {name!r}. {self._listing()}")
         with _told(name), open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode) or about.st_size > limit:

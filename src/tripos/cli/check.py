@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,12 +19,15 @@ from tripos.reports.tables import out, print_json, print_table
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every case, not only the failed ones.")
 def command(keys: tuple[str, ...], every: bool, as_json: bool, verbose: bool) -> int:
-    """Score each benchmark's calibration: references pass; empty, refusal, echo, garbage fail; nothing stays unscored."""
+    """Score each benchmark's calibration: references pass; empty, refusal, echo, garbage fail; nothing stays unscored.
+
+    KEYS are registered keys, or Python files of your own that register a benchmark.
+    """
     from tripos.runs.runner import run_in_loop
 
     if not keys and not every:
         raise ConfigError("name benchmarks to check, or --all")
-    chosen = benchmarks.names() if every else list(keys)
+    chosen = benchmarks.names() if every else [benchmarks.import_file(Path(k)) if k.endswith(".py") else k for k in keys]
     reports: list[dict[str, Any]] = run_in_loop(lambda: _check(chosen))
     if as_json:
         print_json({"benchmarks": reports})

@@ -6,23 +6,30 @@ from typing import Any
 
 import click
 
+from tripos.agents.agent import agents
+from tripos.agents.tool import tools
+from tripos.backends.backend import backends
 from tripos.benchmarks.benchmark import benchmarks
 from tripos.engines.engine import engines
 from tripos.reports.tables import print_json, print_table
-
-BACKENDS = {"direct": "One request a sample, local or hosted (also: jarvis-direct)"}
 
 
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def command(as_json: bool) -> None:
-    """Benchmarks, engines and backends."""
+    """Benchmarks, engines, backends, agents and their tools."""
     rows = [_row(key) for key in benchmarks.names()]
+    more = {
+        "backends": [{"key": key, "summary": entry.summary} for key, entry in backends.items()],
+        "agents": [{"key": key, "summary": agent.summary} for key, agent in agents.items()],
+        "tools": [{"key": key, "summary": tool.summary} for key, tool in tools.items()],
+    }
     if as_json:
-        print_json({"benchmarks": rows, "backends": [{"key": k, "summary": s} for k, s in BACKENDS.items()], "engines": engines.names()})
+        print_json({"benchmarks": rows, **more, "engines": engines.names()})
         return
     print_table("Available Benchmarks", ["Name", "Category", "Description"], [[r["key"], r["category"], r["summary"]] for r in rows])
-    print_table("Available Backends", ["Name", "Description"], [[k, s] for k, s in BACKENDS.items()])
+    for title, kind in (("Available Backends", "backends"), ("Agents", "agents"), ("Tools", "tools")):
+        print_table(title, ["Name", "Description"], [[entry["key"], entry["summary"]] for entry in more[kind]])
     print_table("Engines", ["Name"], [[", ".join(engines.names())]])
 
 

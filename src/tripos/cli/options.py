@@ -73,8 +73,10 @@ model = _group(
 )
 how = _group(
     _o("--backend", type=click.Choice(BACKENDS), help="How a sample becomes an answer.  [default: direct]"),
-    _o("--agent", help="Agent of the agent backend."),
-    _o("--tools", help="Comma-separated tools of the agent backend."),
+    _o("--agent", help="Agent of the agent backend (see `tripos list`).  [default: orchestrator]"),
+    _o("--tools", help="Comma-separated tools of the agent backend, e.g. calculator,file_read.  [default: none]"),
+    _o("--max-turns", type=click.IntRange(min=1), help="Turns per sample of the agent backend.  [default: 10]"),
+    _o("--max-sample-tokens", type=click.IntRange(min=1), help="Tokens per sample of the agent backend, all turns together."),
     _o("-w", "--max-workers", type=Workers(), help="Requests in flight per endpoint.  [default: 4]"),
     _o("--judge-model", help="Model that grades.  [default: gpt-5-mini-2025-08-07]"),
     _o("--judge-engine", help="Engine of the judge.  [default: cloud]"),
@@ -85,10 +87,10 @@ how = _group(
     _o("--max-tokens-total", type=click.IntRange(min=1), help="Stop cleanly after so many tokens."),
     _o("--telemetry/--no-telemetry", default=None, help="Measure energy and time to first token.  [default: off]"),
     _o("--gpu-metrics/--no-gpu-metrics", default=None, help="Poll GPU metrics.  [default: off]"),
-    _o("--agentic", is_flag=True, default=None, help="Multi-turn runner."),
-    _o("--episode-mode", is_flag=True, default=None, help="Ordered samples with memory."),
-    _o("--concurrency", type=click.IntRange(min=1), help="Queries in flight of the multi-turn runner.  [default: 1]"),
-    _o("--query-timeout", "query_timeout_seconds", type=click.FloatRange(min=0), help="Seconds per query of the multi-turn runner."),
+    _o("--agentic", is_flag=True, default=None, help="Multi-turn runner: not in this version."),
+    _o("--episode-mode", is_flag=True, default=None, help="Ordered samples with memory: not in this version."),
+    _o("--concurrency", type=click.IntRange(min=1), help="Of --agentic; otherwise use --max-workers."),
+    _o("--query-timeout", "query_timeout_seconds", type=click.FloatRange(min=0), help="Seconds per sample of the agent backend; 0: none."),
     _o("--fresh", is_flag=True, default=None, help="Start over: ask everything again, keep the old run."),
     _o("--replay", type=_path, help="Answers from a results file or a store (engine replay)."),
 )

@@ -82,7 +82,8 @@ def rebuild(store: str) -> int:
     from tripos.store.database import Database
     from tripos.store.rebuild import rebuild as rebuilt
 
-    rows = rebuilt(_existing(store, Database))
+    Database(store, read_only=True).close()  # a wrong name makes no store
+    rows = rebuilt(Database(store))
     click.echo(f"{store}: rebuilt " + ", ".join(f"{n} rows of {table}" for table, n in rows.items()))
     return 0
 
@@ -113,12 +114,6 @@ def merge(target: str, sources: tuple[str, ...]) -> int:
         added = merged(database, source)
         click.echo(f"{source.name} -> {database.name}: {added.streams} streams, {added.events} events, {added.blobs} blobs added")
     return 0
-
-
-def _existing(store: str, database: Any) -> Any:
-    """A store opened for writing that is there already."""
-    database(store, read_only=True).close()
-    return database(store)
 
 
 def _found(wrong: int) -> str:

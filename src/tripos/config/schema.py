@@ -75,7 +75,9 @@ class RunSection(msgspec.Struct, frozen=True, kw_only=True):
     attempts: Annotated[Count, about("Candidates a sample (repeats, pass@N).")] = 1
     request_timeout_seconds: Annotated[Positive, about("Limit of one whole request, in seconds.")] = 600.0
     stall_seconds: Annotated[Positive, about("Limit without a single byte from the server, in seconds.")] = 120.0
-    stream: Annotated[bool, about("Stream answers, so that time to first token is measured.")] = False
+    stream: Annotated[bool | None, about("Stream answers, so that time to first token is measured; if absent, as `telemetry` has it.")] = (
+        None
+    )
     max_cost_usd: Annotated[Positive | None, about("Stop cleanly once this much is spent, in US dollars.")] = None
     max_tokens_total: Annotated[Count | None, about("Stop cleanly once this many tokens are used.")] = None
 

@@ -88,6 +88,8 @@ def remarks(suite: SuiteSpec) -> list[str]:
             said.append(f'{run.benchmark}: `agent` and `tools` have no effect with the direct backend; set backend = "agent"')
         if run.model.provider and run.model.engine != "cloud":
             said.append(f"{run.model.name}: `provider` has no effect with engine {run.model.engine!r}; it chooses among cloud providers")
+        if run.attempts > 1 and run.params.temperature == 0:
+            said.append(f"{run.benchmark}: {run.attempts} attempts at temperature 0 ask for the same answer again; set a temperature")
         active, total = run.model.active_params_b, run.model.param_count_b
         if active is not None and total and active > total:
             said.append(f"{run.model.name}: `active_params_b` ({active:g}) is more than `param_count_b` ({total:g})")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tripos.core.errors import ConfigError, EngineError, nearest, unknown
+from tripos.core.errors import ConfigError, EngineError, nearest
 from tripos.core.records import Completion, GenerationParams, Message
 from tripos.core.secret import without_password
 from tripos.engines.chat_completion import Body, assemble, completion_of, read, words_of
@@ -42,14 +42,14 @@ class OpenAICompatible:
     def __init__(self, settings: EngineSettings) -> None:
         self.key = str(settings.options.get("engine", "openai"))
         for name in settings.options.keys() - {"engine"}:
-            raise ConfigError(unknown(f"option of the {self.key} engine", name, ()))
+            raise ConfigError(f"option {name!r}: the {self.key} engine takes none")
         self.url = normalise(settings.base_url or default_base_url(self.key) or _HOSTED)
         self.settings = settings
         self._shown = without_password(self.url)
         self.endpoint_id = self._shown
         self._api_key = _header_safe(settings.api_key or api_key_for(self.key) or "", self._shown)
-        self._hosted = self.url.startswith(_HOSTED)
-        self._reasoning = self._hosted and _REASONING_MODEL.match(settings.model) is not None
+        self.hosted = self.url.startswith(_HOSTED)
+        self._reasoning = self.hosted and _REASONING_MODEL.match(settings.model) is not None
         self.omitted = frozenset({"temperature"} if self._reasoning else ())
         self._chat_url = f"{self.url}/chat/completions"
         self._client: Any = None
@@ -92,7 +92,7 @@ class OpenAICompatible:
         except Exception as error:
             raise _transport_error(error, self._shown, self.settings.stall_seconds) from error
         completion = completion_of(body, raw, self.settings.model, time.perf_counter() - began, started_at, ttft)
-        return msgspec.structs.replace(completion, cost_usd=cost_usd(self.settings.model, completion.usage)) if self._hosted else completion
+        return msgspec.structs.replace(completion, cost_usd=cost_usd(self.settings.model, completion.usage)) if self.hosted else completion
 
     async def _whole(self, response: Any) -> tuple[Body, None, str]:
         data = bytes(await response.bytes())

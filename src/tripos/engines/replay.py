@@ -1,40 +1,52 @@
 """Answers from a recording: any run again, offline and without keys.
 
-The run layer gives a `lookup` (in `options`) that finds the stored completion of a sample and attempt, from the event
-store or from a results file; this engine only hands it out. A sample that is not in the recording is a failure with a
-name, never a silent gap.
+The run layer opens the recording (a results file, a run of the event store) and gives it in `options`; this engine only
+hands its answers out. A sample that is not in the recording is a failure with a name, never a silent gap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from tripos.core.errors import ConfigError, EngineError
 from tripos.core.records import Completion, GenerationParams, Message
 from tripos.engines.engine import EngineSettings, Preflight, engine
 
-Lookup = Callable[[str, int], Completion | None]
+
+class Recording(Protocol):
+    """Stored answers. `source` is shown in messages; `simulated` says that no model gave them in the first place."""
+
+    source: str
+    simulated: bool
+
+    def lookup(self, record_id: str, attempt: int, variant: str) -> Completion | None:
+        """The answer to a sample, asked in one way (prompt variant) for the n-th time; None where there is none."""
+        ...
+
+    def close(self) -> None:
+        """Releases the file or the connection."""
+        ...
 
 
 @engine("replay")
 class Replay:
-    """Option `lookup`: (record_id, attempt) -> Completion or None. Option `source` is shown in messages."""
+    """Option `recording`: a `Recording`."""
 
     key = "replay"
-    simulated = False
 
     def __init__(self, settings: EngineSettings) -> None:
-        lookup = settings.options.get("lookup")
-        if lookup is None:
+        recording = settings.options.get("recording")
+        if recording is None:
             raise ConfigError("the replay engine needs a recording: --replay FILE.jsonl, a store (.db) or a run id")
-        self.lookup: Lookup = lookup
-        self.source = str(settings.options.get("source", "recording"))
-        self.endpoint_id = f"replay:{self.source}"
+        self.recording: Recording = recording
+        self.simulated = self.recording.simulated
+        self.endpoint_id = f"replay:{self.recording.source}"
 
     async def preflight(self) -> Preflight:
         """A recording is local."""
-        return Preflight(None)
+        warnings = (f"{self.recording.source}: its answers are SIMULATED, no model was asked",) if self.simulated else ()
+        return Preflight(None, None, warnings)
 
     async def generate(
         self,
@@ -44,13 +56,15 @@ class Replay:
         tools: Sequence[dict[str, Any]] = (),
         context: dict[str, Any] | None = None,
     ) -> Completion:
-        """The recorded completion, as it was."""
+        """The recorded completion, as it was; `context` names it by `record_id`, `attempt` and `variant`."""
         where = context or {}
-        record_id, attempt = str(where.get("record_id", "")), int(where.get("attempt", 0))
-        found = self.lookup(record_id, attempt)
+        record_id, attempt, variant = str(where.get("record_id", "")), int(where.get("attempt", 0)), str(where.get("variant", "default"))
+        found = self.recording.lookup(record_id, attempt, variant)
         if found is None:
-            raise EngineError(f"{self.source} holds no answer for {record_id} (attempt {attempt})", kind="not_found")
+            which = f"attempt {attempt}" if variant == "default" else f"prompt variant {variant}, attempt {attempt}"
+            raise EngineError(f"{self.recording.source} holds no answer for {record_id} ({which})", kind="not_found")
         return found
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Closes the recording."""
+        self.recording.close()

@@ -35,11 +35,9 @@ class Simulated:
             raise ConfigError(unknown("option of the simulated engine", name, _OPTIONS))
         self.model = settings.model
         self.endpoint_id = f"simulated:{settings.model}"
-        self.skill = float(settings.options.get("skill", 0.7))
-        if not 0.0 <= self.skill <= 1.0:
-            raise ConfigError(f"option skill = {self.skill} of the simulated engine: must lie in 0..1")
-        self.seed = int(settings.options.get("seed", 0))
-        self.latency_seconds = float(settings.options.get("latency_seconds", 0.0))
+        self.skill = _number(settings, "skill", 0.7, most=1.0)
+        self.seed = settings.options.get("seed", 0)
+        self.latency_seconds = _number(settings, "latency_seconds", 0.0, most=86400.0)
         self.text = settings.options.get("text")
 
     async def preflight(self) -> Preflight:
@@ -87,6 +85,17 @@ class Simulated:
         return str(context.get("wrong") or "I am not certain enough to answer this.")
 
 
+def _number(settings: EngineSettings, name: str, default: float, *, most: float) -> float:
+    given = settings.options.get(name, default)
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not 0.0 <= number <= most:
+        raise ConfigError(f"option {name} = {given!r} of the simulated engine: must be a number in 0..{most:g}")
+    return number
+
+
 def _threshold(skill: float) -> float:
     if skill in (0.0, 1.0):
         return float("-inf") if skill == 0.0 else float("inf")
@@ -95,5 +104,6 @@ def _threshold(skill: float) -> float:
 
 def _draw(name: str) -> float:
     """A standard normal number that depends on the name alone."""
-    uniform = (int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") + 0.5) / 2.0**64
+    drawn = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") >> 12
+    uniform = (drawn + 0.5) / 2.0**52  # 52 bits: never rounded to 1
     return _NORMAL.inv_cdf(uniform)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -72,4 +72,5 @@ def written(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}; choose another place with -o") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it was never made, or has its name by now
+            temporary.unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -134,9 +134,7 @@ class Projections:
                 _, slice_id, variant, record_id, dimensions, _, _ = listed[0]
                 labels = msgspec.json.decode(dimensions) if dimensions else {}
                 status = _status([_status_of(row[5], row[6]) for row in listed])
-                yield TrialSummaryRow(
-                    trial_hash, run.row.model, slice_id, run.row.benchmark, slice_id, variant, record_id, labels, status
-                )
+                yield TrialSummaryRow(trial_hash, run.row.model, slice_id, run.row.benchmark, slice_id, variant, record_id, labels, status)
 
     def iter_candidate_scores(
         self,
@@ -165,9 +163,7 @@ class Projections:
                     if metric_id in (None, name):
                         yield ScoreRow(trial_hash, candidate_id, name, metrics[name], scored.verdict.details)
 
-    def iter_trials(
-        self, *, evaluation_hash: str | None = None, transform_hash: str | None = None
-    ) -> Iterator[tuple[Chosen, TrialRecord]]:
+    def iter_trials(self, *, evaluation_hash: str | None = None, transform_hash: str | None = None) -> Iterator[tuple[Chosen, TrialRecord]]:
         """Every attempt of every trial with its run; one that two runs share comes once."""
         seen: set[str] = set()
         for run, overlay in self.parts(evaluation_hash, transform_hash):
@@ -179,19 +175,12 @@ class Projections:
     def get_trial_record(
         self, trial_hash: str, *, transform_hash: str | None = None, evaluation_hash: str | None = None
     ) -> list[TrialRecord]:
-        """The attempts of a trial, in order.
+        """The attempts of a trial, in order. Raises ConfigError where there is no such trial."""
+        from tripos.results import stored_record
 
-        Raises:
-            ConfigError: no such trial here.
-        """
-        found = {
-            t.planned.candidate_id: t
-            for run, overlay in self.parts(evaluation_hash, transform_hash)
-            for t in self.reader.trials_of(run.row.run_id, overlay, trial_hash=trial_hash)
-        }
-        if not found:
-            raise ConfigError(f"{self.database.url}: no trial {trial_hash!r} in these runs; `trial_hashes` lists them")
-        return sorted(found.values(), key=lambda t: t.planned.attempt)
+        found = stored_record.find(self, trial_hash, transform_hash=transform_hash, evaluation_hash=evaluation_hash)
+        loaded = [stored_record.load(self.database, f) for f in stored_record.one_trial(found, trial_hash)]
+        return [TrialRecord(r.planned, r.answered, r.failed, r.scored) for r in loaded]
 
     def get_timeline_view(
         self,
@@ -234,5 +223,3 @@ def _status_of(candidate: str | None, outcome: str | None) -> str:
 
 def _status(attempts: list[str]) -> str:
     return attempts[0] if len(set(attempts)) == 1 else "partial"
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +11,12 @@ from tripos.core.secret import Secret
 from tripos.engines.endpoint import Budget, Endpoint
 from tripos.engines.engine import EngineSettings, engines
 from tripos.engines.limiter import Limiter
+from tripos.engines.prices import price_of
 from tripos.runs.spec import ModelSpec, RunSpec
 
 _OPENAI_LIKE = "openai-compatible"
+_KEYLESS = ("replay", "simulated")  # nobody is asked, nothing is paid
+_PRICED = ("openai", "anthropic", "google", "gemini")
 
 
 @dataclass
@@ -47,6 +51,10 @@ class Endpoints:
                 self._warn(f"the judge does not answer: {error}. Answers will be kept; run the same command again to have them judged.")
         return endpoint
 
+    def every(self) -> tuple[Endpoint, ...]:
+        """All that were asked for so far."""
+        return tuple(self._endpoints.values())
+
     async def close(self) -> None:
         """Closes all engines."""
         for endpoint in self._endpoints.values():
@@ -62,17 +70,17 @@ class Endpoints:
 
     async def _get(self, model: ModelSpec, spec: RunSpec, *, stream: bool | None = None) -> Endpoint:
         key, base_url, served = await engine_of(model)
-        streamed = spec.stream if stream is None else stream
+        streamed = spec.streams if stream is None else stream
+        limits = spec.request_timeout_seconds, spec.stall_seconds
         recorded = spec.benchmark if key == "replay" else ""
-        options = str(sorted(model.options.items()))
-        recorded = spec.benchmark if key == "replay" else ""
-        options = str(sorted(model.options.items()))
-        name = (key, base_url, model.name, streamed, options, recorded, model.api_key_env, id(model.api_key))
+        api_key = None if key in _KEYLESS else _key(model)
+        account = hashlib.sha256(api_key.encode()).hexdigest() if api_key else ""
+        name = (key, base_url, model.name, streamed, limits, str(sorted(model.options.items())), recorded, account)
         if name not in self._endpoints:
             settings = EngineSettings(
                 model=served,
                 base_url=base_url,
-                api_key=_key(model),
+                api_key=api_key,
                 timeout_seconds=spec.request_timeout_seconds,
                 stall_seconds=spec.stall_seconds,
                 stream=streamed,
@@ -82,7 +90,13 @@ class Endpoints:
             limit = None if spec.max_workers == "auto" else int(spec.max_workers)
             limiter = self._limiters.setdefault(engine.endpoint_id, Limiter(limit))
             self._endpoints[name] = Endpoint(engine, limiter, budget=self.budget, timeout_seconds=spec.request_timeout_seconds)
+            self._warn_of_unknown_price(model.name, key, hosted=getattr(engine, "hosted", True))
         return self._endpoints[name]
+
+    def _warn_of_unknown_price(self, model: str, key: str, *, hosted: bool) -> None:
+        priced = key in _PRICED and hosted and price_of(model) is not None
+        if self.budget.max_cost_usd is not None and key not in _KEYLESS and not priced:
+            self._warn(f"--max-cost cannot hold {model} back: its price is not known")
 
 
 async def engine_of(model: ModelSpec) -> tuple[str, str | None, str]:
@@ -109,10 +123,9 @@ async def engine_of(model: ModelSpec) -> tuple[str, str | None, str]:
 def _options(key: str, model: ModelSpec, spec: RunSpec) -> dict[str, Any]:
     options = {"engine": key, **model.options}
     if key == "replay" and "recording" in options:
-        from tripos.runs.recording import lookup_of
+        from tripos.runs.recording import open_recording
 
-        options["source"] = options.pop("recording")
-        options["lookup"] = lookup_of(str(options["source"]), spec)
+        options["recording"] = open_recording(str(options["recording"]), spec)
     return options
 
 

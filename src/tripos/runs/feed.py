@@ -21,8 +21,7 @@ from tripos.store.projection import labels
 from tripos.store.reading import Reader
 from tripos.store.writer import Writer
 
-_CHUNK = 256
-_AHEAD = 128  # jobs left when the next chunk is fetched
+_SMALLEST, _LARGEST = 32, 256  # samples of a chunk; a few a worker, so that processes on one run share it fairly
 _LOOK_AGAIN_SECONDS = 0.5
 
 
@@ -47,6 +46,8 @@ class Feed:
     ) -> None:
         self.plan, self.reader, self.writer = plan, reader, writer
         self.skipped, self.link, self.stopping, self.waiting = skipped, link, stopping, waiting
+        workers = plan.spec.max_workers
+        self._chunk = _LARGEST if isinstance(workers, str) else min(_LARGEST, max(_SMALLEST, 4 * workers))
         self._jobs: deque[Job] = deque()
         self._held: list[Job] = []
         self._elsewhere: deque[Job] = deque()
@@ -60,7 +61,7 @@ class Feed:
             if self._ended or self.stopping():
                 return None
             await asyncio.shield(self._fetch())
-        if len(self._jobs) < _AHEAD and not self._ended:
+        if len(self._jobs) < self._chunk // 2 and not self._ended:
             self._fetch()
         return self._jobs.popleft()
 
@@ -91,8 +92,8 @@ class Feed:
 
     def _load(self) -> bool:
         """Takes the next chunk and looks again at what was elsewhere. False when there is nothing to do but wait for others."""
-        fresh = list(islice(self._candidates, _CHUNK))
-        chunk = [*(self._elsewhere.popleft() for _ in range(min(len(self._elsewhere), _CHUNK))), *fresh]
+        fresh = list(islice(self._candidates, self._chunk))
+        chunk = [*(self._elsewhere.popleft() for _ in range(min(len(self._elsewhere), _LARGEST))), *fresh]
         left = len(self._elsewhere)
         self._held = [job for job in self._held if not job.over]
         names = [job.planned.candidate_id for job in chunk]

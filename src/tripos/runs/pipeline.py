@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import msgspec
 from tripos.core.errors import BudgetExhausted, EngineError, JudgeError, StoreError
 from tripos.core.records import Completion, Extraction, JudgeAudit, Message, Outcome, Sample, Verdict
 from tripos.runs.lines import Header, line
+from tripos.runs.measuring import Measuring
 from tripos.runs.plan import Plan
 from tripos.scoring.answers import visible
 from tripos.scoring.scorer import Answer
@@ -54,16 +56,25 @@ class Ended:
     record_id: str = ""
 
 
+_NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+def _unmeasured(candidate_id: str) -> AbstractContextManager[None]:
+    return _NOTHING
+
+
 Durable = Callable[[Ended, bytes], None]
 
 
 class Pipeline:
     """Brings jobs of one plan to their end. `durable` is called, in the writer's thread, once a job's events are safe."""
 
-    def __init__(self, plan: Plan, writer: Writer, header: Header, durable: Durable) -> None:
-        self.plan, self.writer, self.header, self.durable = plan, writer, header, durable
+    def __init__(self, plan: Plan, writer: Writer, header: Header, durable: Durable, measuring: Measuring | None = None) -> None:
+        self.plan, self.writer, self.header, self.durable, self.measuring = plan, writer, header, durable, measuring
+        self._owned: Callable[[str], AbstractContextManager[None]] = measuring.owned if measuring is not None else _unmeasured
         self._perfect = plan.benchmark.perfect
         self._simulated = plan.endpoint.engine.simulated
+        self._answer = plan.backend.answer
 
     async def answer(self, job: Job) -> Completion | None:
         """Asks the model. None when it failed for good; the failure is recorded.
@@ -73,7 +84,8 @@ class Pipeline:
         """
         began = time.time()
         try:
-            return await self.plan.endpoint.generate(job.messages, self.plan.spec.params, context=self._context(job))
+            with self._owned(job.planned.candidate_id):
+                return await self._answer(job.sample, job.messages, job.planned.attempt, self._context(job))
         except EngineError as error:
             notes = " ".join(getattr(error, "__notes__", ()))
             said = f"{error} ({notes})" if notes else str(error)
@@ -158,6 +170,8 @@ class Pipeline:
 
     def _write(self, events: list[Event], then: Callable[[], None] | None) -> None:
         self.writer.write(self.plan.run_id, events, then)
+        if self.measuring is not None:
+            self.measuring.settle(events)
 
     def _context(self, job: Job) -> dict[str, Any] | None:
         if not self._simulated and self.plan.engine != "replay":
@@ -168,7 +182,7 @@ class Pipeline:
         return context
 
 
-_EARLY = {"length": Outcome.TRUNCATED, "refusal": Outcome.REFUSED, "content_filter": Outcome.REFUSED}
+_EARLY = {"length": Outcome.TRUNCATED, "limit": Outcome.LIMIT, "refusal": Outcome.REFUSED, "content_filter": Outcome.REFUSED}
 
 
 def _ended_early(verdict: Verdict, finish_reason: str | None) -> Verdict:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from tripos.backends.backend import Backend, BackendSettings, find
 from tripos.benchmarks.benchmark import Benchmark, Entry, Options, Prompt, benchmarks
 from tripos.core.errors import ConfigError, TriposError, unknown
 from tripos.core.identity import canonical, digest, settings_of
@@ -46,6 +47,7 @@ class Plan:
     overlay: str
     engine: str
     endpoint: Endpoint
+    backend: Backend
     instruments: Instruments
     trial_base: bytes
 
@@ -98,16 +100,19 @@ async def prepare(spec: RunSpec, endpoints: Endpoints, reader: Reader) -> Plan:
         TriposError: something is missing; says what to do.
     """
     entry, benchmark = compose(spec)
-    if spec.backend not in ("direct", "jarvis-direct"):
-        raise ConfigError(f"backend {spec.backend!r} is not in this version of Tripos; use --backend direct")
+    _refuse(spec)
+    way = find(spec.backend)
     variants = _variants(spec, benchmark)
     instruments, judge_identity = await _instruments(spec, benchmark, endpoints)
     selection = select(benchmark, spec)
     endpoint = await endpoints.candidate(spec)
+    backend = way.function(endpoint, spec.params, _backend_settings(spec, way.key, endpoints))
     engine = endpoint.engine.key
     overlay = digest([settings_of(benchmark.transform), settings_of(benchmark.scorer), judge_identity])[:12]
-    identity = {"model": spec.model.name, "engine": engine, "options": _named_options(spec), "params": spec.params, "backend": "direct"}
+    asked = {"model": spec.model.name, "engine": engine, "options": _named_options(spec), "params": spec.params}
+    identity = {**asked, "backend": backend.identity()}
     choice = {"benchmark": spec.benchmark, "split": spec.split, "subset": spec.subset, "shots": spec.shots, "partition": spec.partition}
+    choice["data"] = str(spec.data.expanduser().resolve()) if spec.data is not None else None
     seed = spec.seed if benchmark.samples.endless else None
     run_key = digest({**identity, **choice, "variants": sorted(variants), "overlay": overlay, "seed": seed})
     run_id, nonce = _epoch(run_key, spec, reader)
@@ -123,8 +128,37 @@ async def prepare(spec: RunSpec, endpoints: Endpoints, reader: Reader) -> Plan:
         overlay=overlay,
         engine=engine,
         endpoint=endpoint,
+        backend=backend,
         instruments=instruments,
         trial_base=hashlib.sha256(canonical({**identity, "nonce": nonce})).digest(),
+    )
+
+
+def _refuse(spec: RunSpec) -> None:
+    """What may be written, but is not in this version."""
+    if spec.agentic or spec.episode_mode:
+        flag = "--agentic" if spec.agentic else "--episode-mode"
+        raise ConfigError(
+            f"{flag} is not in this version of Tripos; a tool-calling agent is --backend agent --agent orchestrator --tools ..."
+        )
+    if spec.concurrency != 1:
+        raise ConfigError(f"--concurrency {spec.concurrency} belongs to --agentic, which is not in this version; use --max-workers")
+
+
+def _backend_settings(spec: RunSpec, backend: str, endpoints: Endpoints) -> BackendSettings:
+    seconds = [s for s in (spec.query_timeout_seconds, spec.global_agent_timeout_sec) if s]
+    if backend == "direct":
+        for flag, value in (("--query-timeout", spec.query_timeout_seconds), ("--max-sample-tokens", spec.max_sample_tokens)):
+            if value:
+                endpoints.warnings.append(f"{spec.benchmark}: {flag} has no effect with the direct backend")
+    return BackendSettings(
+        agent=spec.agent,
+        tools=spec.tools,
+        max_turns=spec.max_turns,
+        max_tokens=spec.max_sample_tokens,
+        seconds=min(seconds, default=None),
+        external_base_url=spec.external_base_url,
+        external_api_key=spec.external_api_key,
     )
 
 

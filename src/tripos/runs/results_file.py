@@ -63,12 +63,10 @@ def make_way(path: Path, run_id: str) -> Path | None:
 def wanted(plan: Plan, reader: Reader) -> Iterator[TrialRecord]:
     """The trials of the store that belong to what this plan asked for (a run may have more samples than this command)."""
     ids, attempts = plan.selection.ids, plan.spec.attempts
-    endless = {s.record_id for s in plan.selection} if plan.benchmark.samples.endless else None
+    asked = ids if ids is not None else {s.record_id for s in plan.selection}
     for trial in reader.trials(plan.run_id, plan.overlay):
         p = trial.planned
-        if p.attempt >= attempts or p.prompt_variant_id not in plan.variants:
-            continue
-        if (ids is None or p.record_id in ids) and (endless is None or p.record_id in endless):
+        if p.attempt < attempts and p.prompt_variant_id in plan.variants and p.record_id in asked:
             yield trial
 
 

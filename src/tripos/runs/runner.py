@@ -18,10 +18,12 @@ from typing import Any
 import msgspec
 
 from tripos.core.errors import BudgetExhausted, StoreError, TriposError
+from tripos.engines.endpoint import Counters
 from tripos.engines.limiter import CEILING
 from tripos.runs.endpoints import Endpoints
 from tripos.runs.feed import Feed
 from tripos.runs.lines import Header
+from tripos.runs.measuring import Measuring, measuring
 from tripos.runs.pipeline import Ended, Job, Pipeline
 from tripos.runs.plan import Plan, prepare
 from tripos.runs.provenance import provenance
@@ -107,15 +109,16 @@ class Runner:
         shown = len(self.endpoints.warnings)
         try:
             plan = await prepare(spec, self.endpoints, self.reader)
+            telemetry = await asyncio.to_thread(measuring, plan, self.endpoints, self.writer)
         except StoreError:
             raise
         except TriposError as error:
             return RunResult(spec, "failed", error=str(error))
         for warning in self.endpoints.warnings[shown:]:
             self.watcher.warn(warning)
-        return await self._run(plan)
+        return await self._run(plan, telemetry)
 
-    async def _run(self, plan: Plan) -> RunResult:
+    async def _run(self, plan: Plan, telemetry: Measuring | None) -> RunResult:
         spec, path = plan.spec, plan.spec.output_path()
         header = Header(
             benchmark=spec.benchmark, model=spec.model.name, backend=spec.backend, run_id=plan.run_id, seed=spec.seed, hardware=spec.model
@@ -128,20 +131,21 @@ class Runner:
         tally = Tally(plan.planned)
         self.watcher.planned(plan, tally)
         self.writer.write(plan.run_id, [_started(plan)])
-        pipeline = Pipeline(plan, self.writer, header, _Ending(tally, file))
+        pipeline = Pipeline(plan, self.writer, header, _Ending(tally, file), telemetry)
         feed = self._feed(plan, tally)
         try:
-            try:
-                await self._work(plan, pipeline, feed)
-            finally:
-                await feed.close()
+            async with telemetry.running(self.endpoints, self.watcher.warn) if telemetry is not None else contextlib.nullcontext():
+                try:
+                    await self._work(plan, pipeline, feed)
+                finally:
+                    await feed.close()
             await asyncio.to_thread(self.writer.flush)
         finally:
             file.close()
         status = self.control.stopping or ("partial" if tally.unscored or tally.done < tally.planned else "complete")
         self.writer.write(plan.run_id, [RunEnded(status=status, counts={"planned": tally.planned, **tally.outcomes})])
         await asyncio.to_thread(self.writer.flush)
-        if resumed or tally.reused or self.writer.late:
+        if resumed or tally.reused or self.writer.late or telemetry is not None:
             lay(plan, header, self.reader)
         summary = summarise(plan, self.reader, status, tally)
         write_summary(summary, path)
@@ -204,7 +208,7 @@ class Runner:
         for messages in texts:
             with contextlib.suppress(TriposError):
                 await plan.endpoint.generate(messages, plan.spec.params, context={"record_id": "warm-up"})
-        plan.endpoint.counters.__init__()  # type: ignore[misc]  # what warmed up is not counted
+        plan.endpoint.counters = Counters()  # what warmed up is not counted
 
 
 class _Ending:

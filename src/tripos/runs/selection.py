@@ -8,6 +8,7 @@ a duplicate id or an empty set is found before the first token is paid. Only ids
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -19,62 +20,65 @@ from tripos.core.records import Sample
 from tripos.runs.spec import RunSpec
 
 _TRAIN_SHARE = 51  # of 256: one fifth
+_SEARCHED = 100_000  # ids among which the nearest is looked for: looking at more takes seconds
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The samples of a run. `ids` is None when every sample of the source is taken."""
+    """The samples of a run. `ids` are those of a source that ends; None for the first `total` of an endless one."""
 
     benchmark: Benchmark
     total: int
     ids: frozenset[str] | None
-    partition: str
 
     def __iter__(self) -> Iterator[Sample]:
         source = iter(self.benchmark.samples)
         if self.benchmark.samples.endless:
             yield from islice(source, self.total)
             return
-        for sample in source:
-            if self.ids is None:
-                if in_partition(sample.record_id, self.partition):
-                    yield sample
-            elif sample.record_id in self.ids:
-                yield sample
+        yield from (sample for sample in source if self.ids is None or sample.record_id in self.ids)
 
 
 def select(benchmark: Benchmark, spec: RunSpec) -> Selection:
     """Chooses.
 
     Raises:
-        DatasetError: there is no sample, or none is left.
+        DatasetError: there is no sample, none is left, or two share an id.
         ConfigError: a record id is asked for that does not exist.
     """
     source = benchmark.samples
+    if spec.max_samples is not None and spec.max_samples < 1:
+        raise ConfigError(f"{spec.benchmark}: max_samples = {spec.max_samples}: at least one sample must be asked for")
     if source.endless:
         return _of_endless(benchmark, spec)
-    every = (s.record_id for s in source)
-    names = (i for i in every if in_partition(i, spec.partition))
-    if spec.max_samples is None and not spec.record_ids:
-        total = sum(1 for _ in names)
-        if total:
-            return Selection(benchmark, total, None, spec.partition)
-    wanted = list(names)
-    if not wanted:
-        raise DatasetError(
-            f"{spec.benchmark}: no sample is left" + (f" in the partition {spec.partition!r}" if spec.partition != "all" else "")
-        )
+    every = [s.record_id for s in source]
+    _check(every, spec)
+    wanted = every if spec.partition == "all" else [i for i in every if in_partition(i, spec.partition)]
     if spec.record_ids:
-        present, asked = set(wanted), set(spec.record_ids)
-        missing = [i for i in spec.record_ids if i not in present]
-        if missing:
-            raise ConfigError(f"{spec.benchmark}: {unknown('record id', missing[0], wanted[:100_000])}")
-        wanted = [i for i in wanted if i in asked]
+        wanted = _asked_for(every, wanted, spec)
+    if not wanted:
+        raise DatasetError(f"{spec.benchmark}: no sample is left in the partition {spec.partition!r}")
     if spec.max_samples is not None and spec.max_samples < len(wanted):
         wanted = heapq.nsmallest(spec.max_samples, wanted, key=lambda i: order_key(spec.seed, i))
-    elif not spec.record_ids:
-        return Selection(benchmark, len(wanted), None, spec.partition)
-    return Selection(benchmark, len(wanted), frozenset(wanted), spec.partition)
+    return Selection(benchmark, len(wanted), frozenset(wanted))
+
+
+def _check(every: list[str], spec: RunSpec) -> None:
+    if not every:
+        raise DatasetError(f"{spec.benchmark}: the set holds no sample")
+    if len(set(every)) < len(every):
+        twice = next(i for i, n in Counter(every).items() if n > 1)
+        raise DatasetError(f"{spec.benchmark}: record id {twice!r} stands for more than one sample")
+
+
+def _asked_for(every: list[str], wanted: list[str], spec: RunSpec) -> list[str]:
+    asked = set(spec.record_ids)
+    found = [i for i in wanted if i in asked]
+    for missing in sorted(asked - set(found)):
+        if missing in set(every):
+            raise ConfigError(f"{spec.benchmark}: record {missing!r} is not in the partition {spec.partition!r}")
+        raise ConfigError(f"{spec.benchmark}: {unknown('record id', missing, every[:_SEARCHED])}")
+    return found
 
 
 def _of_endless(benchmark: Benchmark, spec: RunSpec) -> Selection:
@@ -85,7 +89,7 @@ def _of_endless(benchmark: Benchmark, spec: RunSpec) -> Selection:
     total = spec.max_samples or benchmark.default_n
     if not total:
         raise ConfigError(f"{spec.benchmark} is generated without end: say how many samples with -n")
-    return Selection(benchmark, total, None, "all")
+    return Selection(benchmark, total, None)
 
 
 def in_partition(record_id: str, partition: str) -> bool:

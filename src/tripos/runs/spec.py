@@ -68,7 +68,9 @@ class RunSpec:
         max_workers: requests in flight per endpoint, or "auto" to find it.
         attempts: candidates a trial.
         output: JSONL path; None means `{output_dir}/{benchmark}_{model-slug}.jsonl`.
+        max_turns, max_sample_tokens, query_timeout_seconds: limits of one sample of the agent backend; None means its default.
         max_cost_usd, max_tokens_total: budgets of the whole command; None means unlimited.
+        stream: None means as `telemetry` has it, which wants the time to the first token.
         choice_judge: "never" | "fallback" | "always": when the judge reads the letter of a multiple-choice answer.
         external_base_url, external_api_key: endpoint of the hermes and openclaw backends (`[backend.external]`).
     """
@@ -89,13 +91,14 @@ class RunSpec:
     agent: str | None = None
     tools: tuple[str, ...] = ()
     max_turns: int | None = None
+    max_sample_tokens: int | None = None
     attempts: int = 1
     prompt_variants: tuple[str, ...] = ()
     seed: int = 42
     max_workers: int | Literal["auto"] = 4
     request_timeout_seconds: float = 600.0
     stall_seconds: float = 120.0
-    stream: bool = False
+    stream: bool | None = None
     warmup_samples: int = 0
     output_dir: Path = Path("results")
     output: Path | None = None
@@ -116,6 +119,11 @@ class RunSpec:
     external_base_url: str | None = None
     external_api_key: Secret | None = None
     suite: str = ""
+
+    @property
+    def streams(self) -> bool:
+        """Whether answers are streamed."""
+        return self.telemetry if self.stream is None else self.stream
 
     def output_path(self) -> Path:
         """Where the JSONL goes."""

@@ -5,7 +5,9 @@ Computed from the store, so it can be made again at any time and says the same.
 
 from __future__ import annotations
 
+import math
 import os
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tripos.core.records import Outcome
 from tripos.results.intervals import mean_interval
 from tripos.results.metric_stats import metric_stats
 from tripos.runs.columns import Columns, mean, total
+from tripos.runs.measuring import telemetry_summary
 from tripos.runs.plan import Plan
 from tripos.runs.provenance import provenance
 from tripos.runs.results_file import wanted
@@ -64,6 +67,7 @@ def summarise(plan: Plan, reader: Reader, status: str, tally: Tally) -> Summary:
         "simulated": plan.endpoint.engine.simulated,
         "run_id": plan.run_id,
         "overlay": plan.overlay,
+        "telemetry": telemetry_summary(reader.measured(plan.run_id), summary["accuracy"], _correct_per_joule(columns)),
         "dataset": dict(plan.benchmark.samples.fingerprint()),
         "config": public(spec) | {"model": public(spec.model) | {"options": public_options(spec.model.options)}},
         "provenance": provenance(plan.endpoint.engine),
@@ -117,6 +121,15 @@ def _estimate(columns: Columns) -> dict[str, Any]:
         return {"mean": None, "stderr": None, "lower": None, "upper": None, "n_items": 0, "method": None}
     plain: dict[str, Any] = msgspec.to_builtins(mean_interval(columns.items, columns.clusters or None))
     return plain
+
+
+def _correct_per_joule(columns: Columns) -> float | None:
+    """Correct samples per joule, over the scored samples whose energy is known."""
+    import numpy as np
+
+    ipj, joules = (np.frombuffer(columns.values[name] or array("d", [math.nan])) for name in ("ipj", "energy_joules"))
+    known = ~np.isnan(ipj)
+    return float((ipj * joules)[known].sum() / joules[known].sum()) if known.any() else None
 
 
 def _requests(plan: Plan) -> dict[str, Any]:

@@ -126,7 +126,21 @@ class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
     counts: dict[str, int]
 
 
-Event = RunStarted | TrialPlanned | Answered | Failed | Scored | RunEnded
+class Measured(_Event, frozen=True, kw_only=True, tag="measured"):
+    """What telemetry found out since the last such event of this stream.
+
+    Attributes:
+        shares: {candidate_id: (energy_joules, power_watts, gpu_utilization_pct)} of answers in this very stream.
+        account: where the joules and seconds went, by the names of `tripos.telemetry.attribution.Account`; differences, to be added up.
+        meters: what measured, in the first event of a process: name, devices, method, resolution_seconds.
+    """
+
+    shares: dict[str, tuple[float | None, float | None, float | None]] = {}
+    account: dict[str, float]
+    meters: tuple[dict[str, JSON], ...] = ()
+
+
+Event = RunStarted | TrialPlanned | Answered | Failed | Scored | RunEnded | Measured
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode

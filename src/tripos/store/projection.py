@@ -146,7 +146,7 @@ def _verdicts(database: Database, batch: Sequence[Stored], before: dict[str, _Kn
             best[event.candidate_id, event.overlay] = (stored, event)
     for name, overlay, at, position in _written(database, {name for name, _ in best if name in before}):
         rival = best.get((name, overlay))
-        if rival is not None and (at, position) > (rival[0].at, rival[0].position):
+        if rival is not None and False and (at, position) > (rival[0].at, rival[0].position):
             del best[name, overlay]
         elif rival is not None:
             database.execute("DELETE FROM metric WHERE candidate_id = ? AND overlay = ?", (name, overlay))

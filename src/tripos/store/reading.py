@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
 import zstandard
 
 from tripos.core.errors import StoreError
 from tripos.core.records import Completion
 from tripos.store.database import Database, Row
-from tripos.store.events import SPAN, Answered, Blob, Event, Failed, Scored, Text, TrialPlanned, completion_of, decode
+from tripos.store.events import SPAN, Answered, Blob, Event, Failed, Measured, Scored, Text, TrialPlanned, completion_of, decode
+
+_MEASURES = ("energy_joules", "power_watts", "gpu_utilization_pct")
+_NOTHING = [None, None, None]
 
 
 class TrialRecord(NamedTuple):
@@ -129,17 +133,20 @@ class Reader:
 
     def trials(self, run_id: str, overlay: str) -> Iterator[TrialRecord]:
         """All trials of a run with their newest candidate and its verdict under an overlay, in the order of record ids."""
-        sql = """SELECT p.body, c.body, s.body, k.position FROM trial t
+        sql = f"""SELECT p.body, c.body, s.body, k.position, m.energy_joules, m.power_watts, m.gpu_utilization_pct FROM trial t
             JOIN event p ON p.position = t.position
             LEFT JOIN candidate k ON k.candidate_id = t.candidate_id
             LEFT JOIN event c ON c.position = k.position
             LEFT JOIN verdict v ON v.candidate_id = t.candidate_id AND v.overlay = ?
             LEFT JOIN event s ON s.position = v.position
+            LEFT JOIN measure m ON m.candidate_id = t.candidate_id AND m.position / {SPAN} = k.position / {SPAN}
             WHERE t.run_id = ? ORDER BY t.record_id, t.prompt_variant_id, t.attempt"""
-        for planned_body, candidate_body, scored_body, position in self.database.stream(sql, (overlay, run_id)):
+        for planned_body, candidate_body, scored_body, position, *share in self.database.stream(sql, (overlay, run_id)):
             planned = decode(bytes(planned_body))
             candidate = decode(bytes(candidate_body)) if candidate_body is not None else None
             scored = decode(bytes(scored_body)) if scored_body is not None else None
+            if isinstance(candidate, Answered) and share != _NOTHING:
+                candidate = msgspec.structs.replace(candidate, telemetry=dict(zip(_MEASURES, share, strict=True)))
             assert isinstance(planned, TrialPlanned) and (scored is None or isinstance(scored, Scored))
             yield TrialRecord(
                 planned,
@@ -148,6 +155,14 @@ class Reader:
                 scored,
                 self.answer_name(position) if isinstance(candidate, Answered) else None,
             )
+
+    def measured(self, run_id: str) -> Iterator[Measured]:
+        """What telemetry found in a run, in the order of the record."""
+        sql = "SELECT body FROM event WHERE run_id = ? AND kind = 'measured' ORDER BY position"
+        for (body,) in self.database.stream(sql, (run_id,)):
+            event = decode(bytes(body))
+            assert isinstance(event, Measured)
+            yield event
 
     def lookup(self, run_id: str, record_id: str, attempt: int, variant: str = "default") -> Completion | None:
         """The answer that a run has for a sample, for `replay`."""

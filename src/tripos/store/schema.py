@@ -30,6 +30,7 @@ PROJECTIONS = {
     "candidate": "candidate_id",
     "verdict": "candidate_id, overlay",
     "metric": "candidate_id, overlay, metric_id",
+    "measure": "candidate_id, position",
 }
 """The derived tables, each with its key."""
 
@@ -84,7 +85,16 @@ CREATE VIEW score AS
     SELECT candidate_id, overlay, metric_id, value FROM metric;
 """
 
-MIGRATIONS = (_FIRST,)
+_SECOND = """
+CREATE TABLE measure (                -- what telemetry says of an answer in the same stream
+    candidate_id {key} NOT NULL, position BIGINT NOT NULL,
+    energy_joules {real}, power_watts {real}, gpu_utilization_pct {real},
+    PRIMARY KEY (candidate_id, position)
+){without_rowid};
+CREATE INDEX event_measured ON event (run_id) WHERE kind = 'measured';
+"""
+
+MIGRATIONS = (_FIRST, _SECOND)
 """Version n of the schema is what the first n scripts make. Scripts are only ever added."""
 
 VERSION = len(MIGRATIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -79,7 +80,6 @@ def _number(value: Any) -> float | None:
 
 def _load() -> Any:
     try:
-        import amdsmi
+        return importlib.import_module("amdsmi")
     except (ImportError, KeyError, OSError) as error:  # without ROCm the package breaks while it looks for its library
         raise Unavailable("the package amdsmi is not installed", "pip install amdsmi (in the version of your ROCm)") from error
-    return amdsmi

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import importlib
+import platform
 from typing import Any
 
 from tripos.telemetry.meters import Reading, Unavailable
@@ -24,7 +25,7 @@ class Apple:
     """
 
     name = "apple"
-    devices = ("Apple silicon",)
+    devices: tuple[str, ...] = ("Apple silicon",)
     method = "counter"
     resolution_seconds = 0.1
 
@@ -54,13 +55,13 @@ class Apple:
 
 
 def _load() -> Any:
-    if sys.platform != "darwin":
+    if platform.system() != "Darwin":
         raise Unavailable("not a Mac")
     try:
-        from zeus_apple_silicon import AppleEnergyMonitor
+        package = importlib.import_module("zeus_apple_silicon")
     except ImportError as error:
         raise Unavailable("the package zeus-apple-silicon is not installed", "pip install zeus-apple-silicon") from error
     try:
-        return AppleEnergyMonitor()
+        return package.AppleEnergyMonitor()
     except RuntimeError as error:
         raise Unavailable(f"IOReport cannot be read: {error}") from error

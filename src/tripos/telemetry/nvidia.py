@@ -59,7 +59,11 @@ class Nvidia:
             return handles
         names = [name.strip() for name in wanted.split(",") if name.strip()]
         uuids = [_text(nvml.nvmlDeviceGetUUID(handle)) for _, handle in handles]
-        return [h for h, uuid in zip(handles, uuids, strict=True) if any(n == str(h[0]) or (n[:1] in "GM" and uuid.startswith(n)) for n in names)]
+        return [
+            h
+            for h, uuid in zip(handles, uuids, strict=True)
+            if any(n == str(h[0]) or (n[:1] in "GM" and uuid.startswith(n)) for n in names)
+        ]
 
     def _has_counter(self, handle: Any) -> bool:
         try:

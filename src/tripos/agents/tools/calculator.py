@@ -20,8 +20,8 @@ Number = int | float
 def calculator(expression: str) -> str:
     """Evaluate an arithmetic expression exactly, e.g. `(17 * 23 + 4) / 5`, `sqrt(2) ** 3` or `comb(52, 5)`.
 
-    Operators: + - * / // % **. Functions: abs, ceil, comb, cos, degrees, exp, factorial, floor, gcd, hypot, lcm, log, log10,
-    log2, max, min, perm, pow, radians, round, sin, sqrt, sum, tan and the inverse ones (acos, asin, atan, atan2); angles in radians. Constants: pi, e.
+    Operators: + - * / // % **. Functions: abs, ceil, comb, exp, factorial, floor, gcd, hypot, lcm, log, log10, log2, max, min, perm,
+    pow, round, sqrt, sum; sin, cos, tan, asin, acos, atan, atan2 (radians), degrees, radians. Constants: pi, e.
 
     Args:
         expression: the expression, in the notation of Python.
@@ -81,7 +81,13 @@ def _bounded(number: Any) -> Number:
 
 
 def _power(base: Number, exponent: Number) -> Any:
-    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and base.bit_length() * exponent > 2 * MOST_BITS:
+    if (
+        isinstance(base, int)
+        and isinstance(exponent, int)
+        and abs(base) > 1
+        and exponent > 0
+        and base.bit_length() * exponent > 2 * MOST_BITS
+    ):
         raise ToolError("the power is too large")
     return base**exponent
 
@@ -110,6 +116,8 @@ def _whole(number: Number) -> int:
 
 
 def _round(number: Number, digits: Number = 0) -> Number:
+    if abs(digits) > 400:
+        raise ToolError("round is limited to 400 digits")
     return round(number, _whole(digits)) if digits else round(number)
 
 
@@ -124,9 +132,10 @@ _OPERATORS: dict[type[ast.operator], Callable[[Number, Number], Any]] = {
     ast.Pow: _power,
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: getattr(math, name)
-    for name in "acos asin atan atan2 ceil cos degrees exp floor gcd hypot lcm log log10 log2 radians sin sqrt tan".split()
-} | {
+    **{f.__name__: f for f in (math.acos, math.asin, math.atan, math.atan2, math.cos, math.sin, math.tan, math.degrees, math.radians)},
+    **{
+        f.__name__: f for f in (math.ceil, math.exp, math.floor, math.gcd, math.hypot, math.lcm, math.log, math.log10, math.log2, math.sqrt)
+    },
     "abs": abs,
     "comb": _choose(math.comb),
     "factorial": _factorial,

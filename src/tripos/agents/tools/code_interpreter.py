@@ -6,7 +6,7 @@ from tripos.agents.tool import Workspace, tool
 from tripos.agents.workspace import PROGRAM_LIMITS
 from tripos.sandbox.sandbox import Completed
 
-_SCRIPT = "_program.py"
+_SCRIPT = ".program.py"
 
 
 @tool("code_interpreter", sandbox=True, seconds=600.0)

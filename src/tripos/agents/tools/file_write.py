@@ -19,6 +19,6 @@ def file_write(workspace: Workspace, path: str, content: str, append: bool = Fal
     data = content.encode(errors="replace")
     if len(data) > MAX_BYTES:
         raise ToolError(f"the text has {len(data)} bytes; at most {MAX_BYTES} can be written at once")
-    before = workspace.read(path) if append and workspace.path(path).is_file() else b""
+    before = workspace.read(path) if append and path in workspace.names() else b""
     workspace.write(path, before + data)
     return f"{path} has {len(before) + len(data)} bytes now."

@@ -14,4 +14,4 @@ async def shell_exec(workspace: Workspace, command: str) -> str:
     Args:
         command: a command line for /bin/sh.
     """
-    return told(await workspace.run(["/bin/sh", "_command.sh"], {"_command.sh": command.encode(errors="replace")}))
+    return told(await workspace.run(["/bin/sh", ".command.sh"], {".command.sh": command.encode(errors="replace")}))
