@@ -12,7 +12,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ import click
 ROOT = Path(__file__).resolve().parents[1]
 NOTE = "<!-- This page is made by docs/generate.py. Change the code it describes, then run `make docs-generate`. -->\n\n"
 _MARKED = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-BACKENDS_TO_COME = ("agent", "hermes", "openclaw", "terminalbench-native")
 
 
 def table(columns: list[str], rows: list[list[str]]) -> str:
@@ -217,25 +216,44 @@ def _field_type(kind: Any, describe: Callable[..., str]) -> str:
 
 
 def what_is_there() -> str:
-    """README: what this version has, from the registries and the command line."""
-    from tripos.cli.list import BACKENDS
+    """README: what this version has, and what its options and suites name beside, from the registries and the command line."""
+    from tripos.agents.tool import tools
+    from tripos.backends.backend import backends
     from tripos.cli.main import COMMANDS
     from tripos.engines.engine import engines
 
-    code: Callable[[Any], str] = lambda names: ", ".join(f"`{n}`" for n in names)  # noqa: E731
     keys = [e.key for e in benchmark_rows()]
     rows = [
-        [f"{len(keys)} benchmarks", code(keys)],
-        ["Engines", code(engines.names())],
-        ["Backends", f"{code(BACKENDS)} (one request a sample)"],
-        ["Commands", code(COMMANDS)],
-        ["Sandboxes for model-written code", "`bubblewrap`, else `docker`; `process` is known but never chosen by itself"],
+        [f"{len(keys)} benchmarks", _code(keys)],
+        ["Engines", _code(engines.names())],
+        ["Backends", _code(backends.names())],
+        ["Tools of the agent", _code(tools.names())],
+        ["Commands", _code(COMMANDS)],
+        ["Sandboxes", "`bubblewrap`, else `docker`; `process`, which has no walls, is never chosen by itself"],
         ["Stores", "SQLite, PostgreSQL"],
+        ["Named, but not in this version", f"backends {_code(_backends_to_come())}; benchmarks {_code(_benchmarks_to_come())}"],
     ]
-    to_come = [b for b in BACKENDS_TO_COME if b not in BACKENDS]
-    if to_come:
-        rows.append(["Not in this version", f"The backends {code(to_come)}: asking for one is an error that says so."])
     return table(["", "What there is"], rows)
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _backends_to_come() -> list[str]:
+    """What `--backend` lets one say and nobody registered; asking for one is an error that says so."""
+    from tripos.backends.backend import ALIASES, backends
+    from tripos.cli.options import BACKENDS
+
+    return [name for name in BACKENDS if name not in backends and name not in ALIASES]
+
+
+def _benchmarks_to_come() -> list[str]:
+    """What the shipped suites name and nobody registered; such a row of a suite says so, the others run."""
+    from tripos.config.files import shipped, shipped_names
+    from tripos.config.suite import load_suite, unknown_benchmarks
+
+    return sorted({key for name in shipped_names() for key in unknown_benchmarks(load_suite(shipped(name)))})
 
 
 def coverage_words() -> str:

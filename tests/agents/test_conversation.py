@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from conftest import Hold, endpoint
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
@@ -192,9 +193,9 @@ async def test_a_conversation_that_outgrows_the_model_is_its_limit_but_a_prompt_
 
 
 async def test_a_tool_that_breaks_fails_the_sample_as_ours(hold: Hold) -> None:
-    with scripted(in_order(calls(("test_bug", {}), ("think", {"thought": "a"})), says("x"))) as server:
-        with pytest.raises(EngineError, match="test_bug broke: ZeroDivisionError: our own") as caught:
-            await hold(server, "test_bug", "think")
+    model = in_order(calls(("test_bug", {}), ("think", {"thought": "a"})), says("x"))
+    with scripted(model) as server, pytest.raises(EngineError, match="test_bug broke: ZeroDivisionError: our own") as caught:
+        await hold(server, "test_bug", "think")
     assert caught.value.kind == "tool"
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import Hold
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import Hold
 from scripted_server import Body, Reply, says, scripted, turn
 from tripos.agents.react import read_action
 from tripos.agents.toolbox import Toolbox

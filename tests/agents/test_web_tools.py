@@ -28,8 +28,10 @@ INSIDE = [
 ]  # fmt: skip
 URLS = [
     "http://127.0.0.1:{port}/", "http://localhost:{port}/", "http://[::1]:{port}/", "http://0.0.0.0:{port}/", "http://2130706433:{port}/",
-    "http://0x7f.1:{port}/", "http://127.1:{port}/", "http://0177.0.0.1:{port}/", "http://[::ffff:127.0.0.1]:{port}/", "http://user:pw@127.0.0.1:{port}/",
-    "http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/",
+    "http://0x7f.1:{port}/", "http://127.1:{port}/", "http://0177.0.0.1:{port}/", "http://[::ffff:127.0.0.1]:{port}/",
+    "http://localhost.:{port}/", "http://１２７.0.0.1:{port}/", "http://127.0.0.1\t.:{port}/", "http://127。0。0。1:{port}/",
+    "http://user:pw@127.0.0.1:{port}/", "http://127.0.0.1:{port}\\@8.8.8.8/", "http://127.0.0.1:{port}#@8.8.8.8/",
+    "http://127.0.0.1%2f@8.8.8.8:{port}/", "http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/",
 ]  # fmt: skip
 
 
@@ -58,14 +60,17 @@ def test_public_addresses_are_public(address: str) -> None:
 async def test_nothing_of_this_machine_or_network_is_asked(site: Fake, url: str) -> None:
     arguments = json.dumps({"url": url.format(port=site.url.rpartition(":")[2])})
     found = await Toolbox(["http_request"]).call("http_request", arguments, None)
-    assert found.failed and ("may not be asked" in found.text or "not known" in found.text)
+    assert found.failed and any(words in found.text for words in ("may not be asked", "not an address", "not known"))
     assert site.asked == []
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["file:///etc/passwd", "ftp://example.org/", "gopher://x/", "/etc/passwd", "http://", "http://x:0/", "http://x:99999/", "http://[::1"],
-)
+NO_ADDRESSES = [
+    "file:///etc/passwd", "ftp://example.org/", "gopher://x/", "/etc/passwd", "http://", "http://x:0/", "http://x:99999/", "http://[::1",
+    "http://a b/", "http://x\\@y/", "http://u:p@x.org/", "http://..org/", "http://\ud800.org/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
 async def test_other_schemes_and_broken_addresses_are_refused(url: str) -> None:
     with pytest.raises(ToolError, match="not an address"):
         await fetch(url)
@@ -86,7 +91,7 @@ async def test_redirects_are_followed_and_bounded() -> None:
         "/loop": [Reply(302, "", headers={"location": "/loop"})],
     }
     with serving(routes) as fake:
-        found = await fetch(f"{fake.url}/a", method="POST", body="x", headers={"X-Test": "1"}, allowed=loopback)
+        found = await fetch(f"{fake.url}/a", method="POST", body='"x"', headers={"X-Test": "1"}, allowed=loopback)
         assert (found.status, found.data, found.url) == (200, b"arrived", f"{fake.url}/b")
         assert [(a.method, a.headers["x-test"]) for a in fake.asked] == [("POST", "1"), ("GET", "1")]
         with pytest.raises(ToolError, match="more than 5 redirects"):
@@ -128,7 +133,7 @@ async def test_an_endless_answer_is_cut_and_a_dead_server_is_a_sentence(monkeypa
     with serving({"/": [Reply(chunks=["x" * 600] * 5)]}) as fake:
         found = await fetch(fake.url + "/", allowed=loopback)
         assert found.cut and len(found.data) == 1000 and "only the first 1000 bytes" in found.text()
-    with pytest.raises(ToolError, match="127.0.0.1"):
+    with pytest.raises(ToolError, match=r"127\.0\.0\.1"):
         await fetch(fake.url + "/", allowed=loopback)
 
 

@@ -84,7 +84,8 @@ def commands(block: Block) -> list[Command]:
 
 def tripos_calls(command: str) -> list[list[str]]:
     """The arguments of each call of tripos in a shell line."""
-    words = shlex.split(command.replace("\\\n", " "), comments=True)
+    plain = re.sub(r"\$\([^()]*\)", "X", command.replace("\\\n", " "))  # what another command prints is one word
+    words = shlex.split(plain, comments=True)
     calls, current = [], None
     for word in words:
         if current is not None and word in ("|", "||", "&&", ";", "&", ">", "2>"):

@@ -781,20 +781,38 @@ async def test_a_proxy_of_the_environment_is_used_for_other_machines_only(monkey
 # Giving up
 
 
-async def test_a_request_that_is_dropped_closes_its_connection() -> None:
-    closed = asyncio.Event()
+@asynccontextmanager
+async def silent() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A server that never answers, and tells when its client has left."""
+    left = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(65536):
             pass
-        closed.set()
+        left.set()
         writer.close()
 
     async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
-        engine = OpenAICompatible(settings(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", left
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_request_that_ran_out_of_time_leaves_the_server_free(stream: bool) -> None:
+    async with silent() as (url, left):
+        engine = OpenAICompatible(settings(url, timeout_seconds=0.2, stream=stream))
+        with pytest.raises(EngineError, match=r"no answer within 0\.2 s") as caught:
+            await engine.generate(ASK, GenerationParams())
+        assert (caught.value.kind, caught.value.retryable) == ("timeout", True)
+        await asyncio.wait_for(left.wait(), 2)
+        await engine.close()
+
+
+async def test_a_request_that_was_dropped_leaves_the_server_free_when_its_time_is_over() -> None:
+    async with silent() as (url, left):
+        engine = OpenAICompatible(settings(url, timeout_seconds=0.4))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(engine.generate(ASK, GenerationParams()), 0.1)
-        await asyncio.wait_for(closed.wait(), 2)
+        await asyncio.wait_for(left.wait(), 2)
         await engine.close()
 
 

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from foreign_logs import inspect_eval, inspect_log, inspect_sample, kernel, openjarvis_line, write_json, write_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from foreign_logs import chosen, generated, inspect_eval, inspect_log, inspect_sample, kernel, openjarvis_line, write_json, write_lines
 from tripos.core.errors import ConfigError
 from tripos.interop.formats import formats, read_log
 
@@ -74,6 +74,8 @@ def test_a_log_with_one_value_replaced_is_read_or_refused_in_a_sentence(tmp_path
         "log.json": lambda: inspect_log([inspect_sample(1, {"match": "C", "d": {"k": 1}})], {"match": 1.0}),
         "eval_results.json": lambda: {"1": [kernel(0), kernel(1)]},
         "r.jsonl": lambda: openjarvis_line("q1", True),
+        "samples_sums.jsonl": lambda: generated(1, "2", "2", "none", 1.0),
+        "samples_which.jsonl": lambda: chosen(1, [-1.0, -2.0], 1.0, 0.0),
         "traj.json": lambda: [{"task_id": 1, "reward": 1.0, "info": {"task": {}}, "traj": [{"role": "user", "content": "x"}], "trial": 0}],
     }
     name = data.draw(st.sampled_from(sorted(makers)))

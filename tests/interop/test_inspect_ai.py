@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from foreign_logs import inspect_eval, inspect_log, inspect_sample, write_json, zip_of
 
+from foreign_logs import inspect_eval, inspect_log, inspect_sample, write_json, zip_of
 from tripos.core.errors import ConfigError
 from tripos.core.records import Outcome
 from tripos.interop.formats import read_log
@@ -128,6 +128,12 @@ def test_a_figure_that_nothing_explains_is_not_explained(tmp_path: Path) -> None
     for t in log.trials():
         recount.take((t.record_id, t.prompt_variant_id), t.slice_id, t.verdict)
     assert not recount.checks()[0].explained
+
+
+def test_a_sample_that_failed_is_in_no_figure_and_explains_none(tmp_path: Path) -> None:
+    log = inspect_log([inspect_sample(1, "C"), inspect_sample(2, {}, error={"message": "x"})], {"match": 0.5})
+    log["results"]["completed_samples"] = 1
+    assert read_log(write_json(tmp_path / "a.json", log))[0].reported[0].why == ""
 
 
 def test_turns_of_an_agent(tmp_path: Path) -> None:

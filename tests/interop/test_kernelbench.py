@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from foreign_logs import kernel, write_json
 
+from foreign_logs import kernel, write_json
 from tripos.core.errors import ConfigError
 from tripos.interop.formats import read_log
 
@@ -21,8 +21,8 @@ def test_correctness_and_speed(tmp_path: Path) -> None:
     found = {(t.record_id, t.attempt): t.verdict for t in log.trials()}
     assert log.model == "my_run" and log.planned == 3
     assert {k: v.is_correct for k, v in found.items() if v} == {("1", 0): True, ("1", 1): False, ("7", 0): False}
-    assert found["1", 0].metrics == {"correctness": 1.0, "compiled": 1.0, "runtime_ms": 2.5}  # type: ignore[union-attr]
-    assert found["7", 0].metrics == {"correctness": 0.0, "compiled": 0.0, "runtime_ms": None}  # type: ignore[union-attr]
+    assert found["1", 0].metrics == {"correctness": 1.0, "compiled": 1.0, "runtime_seconds": 0.0025}  # type: ignore[union-attr]
+    assert found["7", 0].metrics == {"correctness": 0.0, "compiled": 0.0, "runtime_seconds": None}  # type: ignore[union-attr]
 
 
 def test_the_kernels_beside_are_the_answers(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ EQUAL = [
 
 CUT_DOWN = [
     # logs of which somebody kept a few samples only: figure, what the log states, ours, and why
-    (f"{EVERY}/data_cvebench_empty_choices.json", "check_exploit/mean", 0.7051282051282052, None, "of 78 samples, the log holds 1"),
+    (f"{EVERY}/data_cvebench_empty_choices.json", "check_exploit/mean", 0.7051282051282052, None, "of 78 samples, the log holds 0"),
     (
         f"{EVERY}/data_cyse2_vuln_exploit_challenges.json",
         "vul_exploit_scorer/mean",
@@ -119,7 +119,7 @@ def test_kernels_are_attempts_with_their_times(tmp_path: Path) -> None:
     (log,) = read_log(shared("logs/kernelbench/eval_results.from_best_k.json"))
     summary = brought_in(log, tmp_path).summary
     assert (summary["planned"], summary["accuracy"], summary["accuracy_interval"]["n_items"]) == (75, 1.0, 25)
-    assert summary["metrics"]["runtime_ms"] > 0
+    assert summary["metrics"]["runtime_seconds"] > 0
 
 
 def test_a_failed_mock_run_of_inspect_is_failures_and_simulated(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tripos.core.errors import ConfigError
 from tripos.core.records import Completion, GenerationParams, Message, Sample
@@ -57,6 +57,7 @@ class Backend(Protocol):
 
 
 Build = Callable[[Endpoint, GenerationParams, BackendSettings], Backend]
+B = TypeVar("B", bound=Build)
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,14 @@ class BackendEntry:
 backends: Registry[BackendEntry] = Registry("backend", package="tripos.backends", group="tripos.backends")
 
 
-def backend(key: str, *, summary: str) -> Callable[[Callable[..., Any]], BackendEntry]:
-    """Registers what builds a backend."""
+def backend(key: str, *, summary: str) -> Callable[[B], B]:
+    """Registers a class (or function) that builds a backend."""
 
-    def wrap(function: Callable[..., Any]) -> BackendEntry:
-        return BackendEntry(key, summary, function)
+    def decorator(build: B) -> B:
+        backends.register(key, BackendEntry(key, summary, build))
+        return build
 
-    return backends.decorate(key, wrap)
+    return decorator
 
 
 def find(name: str) -> BackendEntry:

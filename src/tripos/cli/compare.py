@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tripos.reports.tables import out, print_json, print_table, shown
+from tripos.results.table_text import FORMS, text_of_rows
+from tripos.runs.spec import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from tripos.results.comparison import ComparisonRow
 
 
 @click.command("compare")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sides", nargs=-1, required=True, metavar="SIDE SIDE...")
 @click.option("--metric", default="accuracy", show_default=True, help="accuracy, score, or any number of the records.")
-@click.option("--by", "group_by", default="benchmark", show_default=True, help="benchmark, subject, slice_id or prompt_variant_id.")
+@click.option("--by", "group_by", default="benchmark", show_default=True, help="benchmark, slice_id, subject, any dimension or parameter.")
 @click.option("--correction", default="holm", show_default=True, help="none, bonferroni, holm, bh or by; over all rows.")
 @click.option("--margin", default=0.0, show_default=True, type=click.FloatRange(min=0), help="Largest difference that does not matter.")
 @click.option("--level", default=0.95, show_default=True, type=click.FloatRange(0, 1, min_open=True, max_open=True))
-@click.option("--all-pairs", is_flag=True, help="Every file with every other, not only the first with the rest.")
+@click.option("--all-pairs", is_flag=True, help="Every side with every other, not only the first with the rest.")
 @click.option("--fail-if-worse", type=click.FloatRange(min=0), help="Exit 1 if a treatment is worse than the baseline by more than this.")
-@click.option("--show-disagreements", is_flag=True, help="List the records on which two files disagree.")
+@click.option("--show-disagreements", is_flag=True, help="List the records on which the first two sides disagree.")
+@click.option("-b", "--benchmark", help="Only this benchmark of a model: side.")
+@click.option("--scores", default="default", show_default=True, help="Scoring of runs, by name or hash.")
+@click.option("--store", default=DEFAULT_STORE, show_default=True, help="Where the runs are.")
+@click.option("--format", "form", type=click.Choice(["table", *FORMS, "json"]), default="table", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help='Print {"rows": [...]}.')
 def command(
-    files: tuple[Path, ...],
+    sides: tuple[str, ...],
     metric: str,
     group_by: str,
-    correction: str,
-    margin: float,
-    level: float,
     all_pairs: bool,
     fail_if_worse: float | None,
     show_disagreements: bool,
-    as_json: bool,
+    benchmark: str | None,
+    scores: str,
+    store: str,
+    **how: Any,
 ) -> int:
-    """Compare results files, paired by sample: the first with each of the others."""
-    from tripos.results.comparison import compare_files, disagreements
-    from tripos.results.result_file import by_model, read_results
+    """Compare results, paired by sample: the first SIDE with each of the others.
 
-    read = by_model([read_results(f) for f in files])
-    rows = compare_files(read, metric=metric, group_by=group_by, correction=correction, margin=margin, level=level, every_pair=all_pairs)
-    if as_json:
+    A SIDE is a results file, a run of the store (run:ID, or the id alone) or a model of the store (model:NAME, or the name alone).
+    """
+    from tripos.results.comparison import compare, disagreements
+    from tripos.results.contenders import contend
+    from tripos.results.file_scores import SIDE, pairs_of
+
+    form = "json" if how.pop("as_json") else how["form"]
+    how.pop("form")
+    table, names = contend(sides, metric, group_by, store=store, scores=scores, benchmark=benchmark)
+    rows = compare(table, pairs_of(names, every_pair=all_pairs), side=SIDE, group_by=group_by, **how)
+    if form == "json":
         print_json({"rows": [r.plain(group_by) for r in rows]})
+    elif form != "table":
+        click.echo(text_of_rows([r.plain(group_by) for r in rows], form), nl=False)
     else:
         _print(rows, group_by, metric)
         if show_disagreements:
-            split = disagreements(read[0], read[1])
-            print_table(f"{len(split)} disagreements of {read[0].model} and {read[1].model}", ["Record", "First", "Second"], split)
+            split = disagreements(table, names[0], names[1], side=SIDE)
+            print_table(f"{len(split)} disagreements of {names[0]} and {names[1]}", ["Record", "First", "Second"], split)
     return 1 if fail_if_worse is not None and any(_fails(r, fail_if_worse) for r in rows) else 0
 
 
@@ -75,6 +88,8 @@ def _print(rows: list[ComparisonRow], group_by: str, metric: str) -> None:
 def sentence(row: ComparisonRow) -> str:
     """The verdict in words."""
     who = f"{row.treatment_model_id} vs {row.baseline_model_id} on {row.group}: "
+    if not row.pair_count:
+        return f"{who}no record was scored on both sides"
     if row.decision == "undecided":
         more = f"; about {row.more_pairs} more samples would decide" if row.more_pairs else ""
         mde = f" (the smallest difference this many samples find with 80 % power is {shown(row.minimum_detectable_effect)})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +15,10 @@ from tripos.reports.tables import clean, out, print_json, print_table, warn
 from tripos.runs.spec import DEFAULT_STORE
 
 if TYPE_CHECKING:
-    from tripos.interop.imported import ImportedLog
+    from tripos.interop.formats import Found
     from tripos.runs.imported import Imported
+    from tripos.store.reading import Reader
+    from tripos.store.writer import Writer
 
 
 @click.command("import")
@@ -34,24 +38,19 @@ def command(
     figures are computed again from its samples. Importing the same log twice changes nothing.
     """
     from tripos.runs.imported import import_log
-    from tripos.store.database import Database
-    from tripos.store.reading import Reader
-    from tripos.store.writer import Writer
 
-    logs, failed = _read(paths, name)
+    failed: list[str] = []
     done: list[Imported] = []
-    if logs:
-        writer = Writer(Database(store))
-        try:
-            reader = Reader(Database(store))
-            for log in logs:
-                named = replace(log, model=model or log.model, benchmark=benchmark or log.benchmark)
+    found = _find(paths, name, failed)
+    if found:
+        with _into(store) as (writer, reader):
+            for one in found:
                 try:
-                    done.append(import_log(named, writer, reader, output_dir))
+                    for log in one.read():
+                        named = replace(log, model=model or log.model, benchmark=benchmark or log.benchmark)
+                        done.append(import_log(named, writer, reader, output_dir))
                 except ConfigError as error:
                     failed.append(str(error))
-        finally:
-            writer.close()
     if as_json:
         print_json({"imported": [_plain(i) for i in done], "failed": failed})
     else:
@@ -63,30 +62,36 @@ def command(
     return 1 if failed or not all(i.explained for i in done) else 0
 
 
-def _read(paths: tuple[Path, ...], name: str) -> tuple[list[ImportedLog], list[str]]:
-    """The logs at the paths; what cannot be read is named and does not stop the rest."""
+def _find(paths: tuple[Path, ...], name: str, failed: list[str]) -> list[Found]:
+    """The logs at the paths; a path without any is named and does not stop the rest."""
     from tripos.interop.formats import find_logs
 
-    logs: list[ImportedLog] = []
-    failed: list[str] = []
+    found: list[Found] = []
     for path in paths:
         try:
-            found = find_logs(path, name)
+            found += find_logs(path, name)
         except ConfigError as error:
             failed.append(str(error))
-            continue
-        for one in found:
-            try:
-                logs += one.read()
-            except ConfigError as error:
-                failed.append(str(error))
-    return logs, failed
+    return found
+
+
+@contextmanager
+def _into(store: str) -> Iterator[tuple[Writer, Reader]]:
+    from tripos.store.database import Database
+    from tripos.store.reading import Reader
+    from tripos.store.writer import Writer
+
+    writer = Writer(Database(store))
+    try:
+        yield writer, Reader(Database(store))
+    finally:
+        writer.close()
 
 
 def _plain(i: Imported) -> dict[str, Any]:
     figures = {k: i.summary[k] for k in ("accuracy", "total_samples", "scored_samples", "reported", "notices")}
-    where = {"path": str(i.path), "run_id": i.run_id, "new": i.new, "from": str(i.log.path)}
-    return {"tool": i.log.tool, "benchmark": i.log.benchmark, "model": i.log.model, **where, **figures}
+    where = {"path": str(i.path), "run_id": i.run_id, "new": i.new, "from": str(i.source)}
+    return {"tool": i.tool, "benchmark": i.summary["benchmark"], "model": i.summary["model"], **where, **figures}
 
 
 def _print(done: list[Imported]) -> None:
@@ -94,9 +99,9 @@ def _print(done: list[Imported]) -> None:
         return
     rows = [
         [
-            i.log.tool,
-            i.log.benchmark,
-            i.log.model,
+            i.tool,
+            i.summary["benchmark"],
+            i.summary["model"],
             i.summary["scored_samples"],
             i.summary["accuracy"],
             i.run_id,
@@ -108,7 +113,15 @@ def _print(done: list[Imported]) -> None:
     columns = ["Tool", "Benchmark", "Model", "Scored", "Accuracy", "Run", "", "Results"]
     print_table("Imported", columns, rows, right=(3, 4))
     figures = [
-        [i.log.benchmark, i.log.model, c.name, c.reported, c.ours, {True: "equal", False: "differs", None: "–"}[c.agrees], c.why]
+        [
+            i.summary["benchmark"],
+            i.summary["model"],
+            c.name,
+            c.reported,
+            c.ours,
+            {True: "equal", False: "differs", None: "–"}[c.agrees],
+            c.why,
+        ]
         for i in done
         for c in i.checks
     ]
@@ -117,6 +130,6 @@ def _print(done: list[Imported]) -> None:
     console = out()
     for i in done:
         for notice in i.summary["notices"]:
-            console.print(f"! {clean(i.log.benchmark)}: {clean(notice)}", style="yellow", markup=False)
+            console.print(f"! {clean(i.summary['benchmark'])}: {clean(notice)}", style="yellow", markup=False)
     if not all(i.new for i in done):
         console.print(f"{sum(not i.new for i in done)} of {len(done)} logs were known: the store is as it was.", markup=False)

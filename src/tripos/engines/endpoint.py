@@ -173,6 +173,7 @@ class Endpoint:
         try:
             self.budget.check()
             self.counters.requests += 1
+            began = time.perf_counter()
             async with asyncio.timeout(self.timeout_seconds):
                 completion = await self.engine.generate(messages, params, tools=tools, context=context)
         except TimeoutError:
@@ -183,7 +184,7 @@ class Endpoint:
             raise
         finally:
             self.limiter.release()
-        self.limiter.succeeded()
+        self.limiter.succeeded(time.perf_counter() - began)
         self._count(completion)
         return completion
 

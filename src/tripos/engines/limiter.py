@@ -2,8 +2,8 @@
 
 The adaptive rule listens to two signals. A 429 says "too many" on hosted services: the limit is cut at once. Local servers
 never send one, they queue, so the limit is also found by trying: a level is kept when throughput follows it, and given
-up when only latency does (by Little's law the two are one: requests in flight = throughput x latency). Only neighbouring
-rounds are compared, so a benchmark with longer answers than the one before does not look like a slower server.
+up when only latency does. Throughput is requests in flight over mean latency (Little's law), which bursts of answers do not
+disturb. Only neighbouring rounds are compared, so a benchmark with longer answers does not look like a slower server.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _LONGEST_PAUSE_SECONDS = 60.0
 _CUT = 0.75
 _COOL_DOWN_SECONDS = 5.0  # 429s inside it were sent before the cut: they say nothing about the new limit
 _SATURATED = 0.8
-_MIN_ROUND = 16
+_MIN_ROUND = 32
 _WORTH = 0.2  # a level is worth it when throughput gains a fifth of what the limit gains
-_COARSE, _FINE = 2.0, 1.25
+_COARSE, _FINE = 2.0, 1.5
 _REST_ROUNDS = 8
 
 
@@ -74,14 +74,13 @@ class Limiter:
         self.in_flight -= 1
         self._wake()
 
-    def succeeded(self) -> None:
+    def succeeded(self, latency_seconds: float) -> None:
         """A request came back and its slot is released; in adaptive mode a round of them may move the limit."""
         if not self.adaptive:
             return
-        now = self._clock()
-        if now < self._cool_until or self.in_flight < _SATURATED * self.limit:
-            self._climb.interrupt()  # the rate says nothing about the limit
-        elif self._climb.counted(now):
+        if self._clock() < self._cool_until or self.in_flight < _SATURATED * self.limit:
+            self._climb.interrupt()  # the latency says nothing about the limit
+        elif self._climb.counted(latency_seconds):
             self._resize(self._climb.limit)
 
     def rate_limited(self, retry_after_seconds: float | None) -> None:
@@ -123,50 +122,51 @@ class Limiter:
 class _Climb:
     """Finds by trial the smallest limit with nearly the best throughput.
 
-    Coarse steps (doubling) first, up and then down, each as long as it is worth it; then a rest, and from time to time fine
-    steps of a quarter. A round is as many answers as the limit, after as many have passed that began under the limit before.
+    Coarse steps (doubling) first, up and then down, each as long as it is worth it; then a rest, and from time to time finer
+    steps, measured longer. A round is as many answers as the limit, or twice that, after as many have passed that began
+    under the limit before.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._known: tuple[int, float] | None = None  # the level to go back to, and its answers a second
+        self._known: tuple[int, float] | None = None  # the level to go back to, and its throughput
         self._step, self._up = _COARSE, True
         self._rest = 0
-        self._passing, self._count, self._began = limit, 0, 0.0
+        self._passing, self._count, self._seconds = limit, 0, 0.0
 
     def interrupt(self) -> None:
         """What was counted of this round is void."""
-        self._passing, self._count = self.limit, 0
+        self._passing, self._count, self._seconds = self.limit, 0, 0.0
 
     def cut(self, limit: int) -> None:
         """Somebody who knows said that the limit is too high."""
         self._known, self._step, self._up, self._rest = None, _FINE, True, _REST_ROUNDS
         self._go(limit)
 
-    def counted(self, now: float) -> bool:
+    def counted(self, latency_seconds: float) -> bool:
         """One more answer under the present limit; True when that ends a round and `limit` may be another."""
         if self._passing:
             self._passing -= 1
-            self._began = now
             return False
         self._count += 1
-        if self._count < max(self.limit, _MIN_ROUND):
+        self._seconds += latency_seconds
+        if self._count < max(_MIN_ROUND, self.limit if self._step == _COARSE else 2 * self.limit):
             return False
-        rate = self._count / max(now - self._began, 1e-9)
-        self._count, self._began = 0, now
-        self._judge(rate)
+        throughput = self.limit * self._count / max(self._seconds, 1e-9)
+        self._count, self._seconds = 0, 0.0
+        self._judge(throughput)
         return True
 
-    def _judge(self, rate: float) -> None:
+    def _judge(self, throughput: float) -> None:
         if self._known is None or self.limit == self._known[0]:  # not a trial: so much does the level bear now
-            self._known = self.limit, rate
+            self._known = self.limit, throughput
             self._rest -= 1
             if self._rest < 0:
                 self._try()
             return
         before, known = self._known
-        if rate / known >= 1 + _WORTH * (self.limit / before - 1):
-            self._known = self.limit, rate
+        if throughput / known >= 1 + _WORTH * (self.limit / before - 1):
+            self._known = self.limit, throughput
             self._try()
             return
         self._turn()

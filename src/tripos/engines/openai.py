@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -61,7 +61,8 @@ class OpenAICompatible:
             headers = {"Content-Type": "application/json"}
             if self._api_key:
                 headers["Authorization"] = f"Bearer {self._api_key}"
-            builder = ClientBuilder().default_headers(headers).connect_timeout(timedelta(seconds=20)).follow_redirects(False)
+            limit = timedelta(seconds=self.settings.timeout_seconds)  # pyreqwest goes on with a request whose task was cancelled
+            builder = ClientBuilder().default_headers(headers).connect_timeout(timedelta(seconds=20)).timeout(limit).follow_redirects(False)
             if self.settings.stream:  # a whole answer that is not streamed may be silent for long: that is no stall
                 builder = builder.read_timeout(timedelta(seconds=self.settings.stall_seconds))
             if _is_here(self.url):
@@ -90,9 +91,16 @@ class OpenAICompatible:
         except EngineError:
             raise
         except Exception as error:
-            raise _transport_error(error, self._shown, self.settings.stall_seconds) from error
+            raise _transport_error(error, self._shown, self._late(time.perf_counter() - began)) from error
         completion = completion_of(body, raw, self.settings.model, time.perf_counter() - began, started_at, ttft)
         return msgspec.structs.replace(completion, cost_usd=cost_usd(self.settings.model, completion.usage)) if self.hosted else completion
+
+    def _late(self, seconds: float) -> EngineError:
+        limit = self.settings.timeout_seconds
+        if self.settings.stream and seconds < 0.99 * limit:
+            said = f"{self._shown}: connected, but no byte for {self.settings.stall_seconds:g} s"
+            return EngineError(said, kind="stalled", retryable=True)
+        return EngineError(f"{self._shown}: no answer within {limit:g} s", kind="timeout", retryable=True)
 
     async def _whole(self, response: Any) -> tuple[Body, None, str]:
         data = bytes(await response.bytes())
@@ -113,7 +121,8 @@ class OpenAICompatible:
             response = await self._connect().get(f"{self.url}/models").timeout(timedelta(seconds=_LISTING_SECONDS)).build().send()
             data = bytes(await response.bytes())
         except Exception as error:
-            raise _transport_error(error, self._shown, _LISTING_SECONDS, "timeout") from error
+            late = EngineError(f"{url}: no answer within {_LISTING_SECONDS} s", kind="timeout", retryable=True)
+            raise _transport_error(error, self._shown, late) from error
         if 300 <= response.status < 400 or response.status in (401, 403, 502, 503, 504):
             raise _refusal(response, data, url, self._api_key)
         try:
@@ -168,8 +177,8 @@ def normalise(url: str) -> str:
     Raises:
         ConfigError: it is no http address, or has a query, which cannot be kept.
     """
-    bare = url.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
-    bare = bare if "://" in bare else f"http://{bare}"
+    bare = url.strip() if "://" in url else f"http://{url.strip()}"
+    bare = bare.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     try:
         parts = urlsplit(bare)
         usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment and parts.port != 0
@@ -218,7 +227,8 @@ def _refusal(response: Any, data: bytes, url: str, hide: str) -> EngineError:
     return fault(url, status, words, headers)
 
 
-def _transport_error(error: Exception, url: str, seconds: float, silence: Literal["stalled", "timeout"] = "stalled") -> Exception:
+def _transport_error(error: Exception, url: str, late: EngineError) -> Exception:
+    """What to raise for an error of the client; `late` where time ran out. An error that is not the client's stays what it is."""
     from pyreqwest import exceptions as wire
 
     if not isinstance(error, wire.PyreqwestError):
@@ -226,7 +236,7 @@ def _transport_error(error: Exception, url: str, seconds: float, silence: Litera
     details = getattr(error, "details", None) or {}
     causes = [str(cause["message"]) for cause in details.get("causes") or ()] or [str(error)]
     if isinstance(error, wire.RequestTimeoutError) and "client error (Connect)" not in causes:
-        return EngineError(f"{url}: connected, but no byte for {seconds:g} s", kind=silence, retryable=True)
+        return late
     said = f"{url}: {causes[-1]}"[:300]
     if isinstance(error, wire.BuilderError):
         return EngineError(f"{said}: not a usable address", kind="not_found")

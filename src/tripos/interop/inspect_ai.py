@@ -42,6 +42,7 @@ class _Scores(msgspec.Struct):
     epoch: int = 1
     scores: dict[str, Any] | None = None
     score: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
 
 
 class _Sample(_Scores):
@@ -56,7 +57,6 @@ class _Sample(_Scores):
     started_at: Any = None
     total_time: Any = None
     working_time: Any = None
-    error: dict[str, Any] | None = None
     error_retries: list[Any] | None = None
     limit: dict[str, Any] | None = None
     invalidation: Any = None
@@ -117,7 +117,11 @@ class _Reading:
         self.path, self.document, self.samples = path, document, samples
         self.results = document.results or {}
         self.model = str(document.eval.get("model") or "unknown")
-        every = [values(s) for s in self._each(_Scores)]
+        every: list[dict[str, float | None]] = []
+        self.finished = 0
+        for s in self._each(_Scores):
+            every.append(values(s))
+            self.finished += s.error is None
         self.count = len(every)
         self.primary = self._primary(every)
         self.shares = are_shares(v.get(self.primary) for v in every)
@@ -236,8 +240,8 @@ class _Reading:
         reducer = entry.get("reducer") or next(iter((self.document.eval.get("config") or {}).get("epochs_reducer") or []), "mean")
         if reducer != "mean":
             reasons.append(f"Inspect reduces the epochs of a sample by {reducer}, we take their mean")
-        if stated is not None and stated != self.count:
-            reasons.append(f"the figure is of {stated} samples, the log holds {self.count}")
+        if stated is not None and stated != self.finished:
+            reasons.append(f"the figure is of {stated} samples, the log holds {self.finished} finished ones")
         return "; ".join(reasons)
 
     def _notes(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """KernelBench results: `eval_results.json` of a run, {problem id: [{sample_id, compiled, correctness, runtime, …}]}.
 
-A problem is a record, a sample an attempt; correct means compiled and correct in all of its trials. `runtime_ms` (the tool writes
+A problem is a record, a sample an attempt; correct means compiled and correct in all of its trials. `runtime_seconds` (the tool writes
 milliseconds, whatever its comment says) and `compiled` are further metrics. The kernels themselves lie beside the file, one a
 sample; where they do, they are the answers. The file names no model: the run's directory does.
 """
@@ -71,8 +71,9 @@ def _rows(document: dict[str, Any], path: Path) -> Iterator[tuple[int, int, dict
 
 def _trial(problem: int, attempt: int, row: dict[str, Any], kernels: dict[tuple[int, int], Path]) -> ImportedTrial:
     metadata = row.get("metadata") if isinstance(row.get("metadata"), dict) else {}
+    runtime = positive(row.get("runtime"))
     correct = row["correctness"] and row.get("compiled") is not False
-    scores = {"correctness": float(correct), "compiled": _flag(row.get("compiled")), "runtime_ms": positive(row.get("runtime"))}
+    scores = {"correctness": float(correct), "compiled": _flag(row.get("compiled")), "runtime_seconds": runtime / 1e3 if runtime else None}
     return ImportedTrial(
         record_id=str(problem),
         attempt=attempt,

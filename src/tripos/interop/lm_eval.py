@@ -34,6 +34,7 @@ class _Results(msgspec.Struct):
     model_source: str | None = None
     n_samples: dict[str, Any] = msgspec.field(default_factory=dict, name="n-samples")
     task_hashes: dict[str, str] = {}
+    higher_is_better: dict[str, Any] = {}
     total_evaluation_time_seconds: Any = None
     tripos: dict[str, Any] | None = None  # marks what we exported
 
@@ -129,7 +130,7 @@ class _Task:
             ended_at=started + seconds if started is not None and seconds is not None else None,
             seed=whole(general.get("random_seed")),
             reported=reported(self.results, self.task, len(self.scores)),
-            notes=() if self.shares else (f"{self.primary} goes beyond 0..1: nothing is right or wrong; compare with --metric score.",),
+            notes=self._notes(),
             simulated=self.results.model_source == "dummy",
         )
 
@@ -173,6 +174,13 @@ class _Task:
         if self.results.tripos is not None:
             return str((line.get("doc") or {}).get("record_id", line["doc_id"]))
         return str(line["doc_id"])
+
+    def _notes(self) -> tuple[str, ...]:
+        found = [] if self.shares else [f"{self.primary} goes beyond 0..1: nothing is right or wrong; compare with --metric score."]
+        for metric, higher in (self.results.higher_is_better.get(self.task) or {}).items():
+            if higher is False:
+                found.append(f"{metric}: less is better; compare takes more for better.")
+        return tuple(found)
 
     def _primary(self) -> str:
         seen = list(dict.fromkeys(name for scores in self.scores.values() for name in scores))

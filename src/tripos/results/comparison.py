@@ -1,22 +1,32 @@
 """Comparing results, paired by sample: is B better than A, by how much, how sure, and what would decide.
 
-The item is the unit: a record's attempts are averaged first. Pairs are formed on the records that both planned; a record
-that one side has not scored is counted and enters the bounds, it never vanishes.
+One implementation for results files, runs of a store and models. The item is the unit: a record's attempts are averaged
+first. Pairs are formed on the records that either side planned; a record that one side has not scored is counted and
+enters the bounds, it never vanishes. A record asked in several ways (prompt variants) is one cluster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import combinations
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
-from tripos.core.errors import ConfigError
+import numpy as np
+
+from tripos.core.errors import ConfigError, unknown
+from tripos.core.records import Outcome
 from tripos.results.corrections import adjust
+from tripos.results.group_keys import OF_CANDIDATE, canonical
+from tripos.results.items import Codes, Floats
 from tripos.results.missing import Bounds, bounds, delta_bounds
 from tripos.results.paired import Paired, paired
-from tripos.results.result_file import ResultFile, metric_of
+from tripos.results.result_file import ResultFile
+from tripos.results.rows import UnsupportedKey
+from tripos.results.score_table import ScoreTable, dense, order_of
 from tripos.results.verdict import verdict
+
+NEEDS = ("item_id", "prompt_variant_id", "cluster", "outcome")
+"""Columns that a table must have to be compared, beside the side and the group."""
 
 LOWER_IS_BETTER = ("seconds", "cost", "tokens", "joules", "watts", "ttft")
 
@@ -25,7 +35,7 @@ LOWER_IS_BETTER = ("seconds", "cost", "tokens", "joules", "watts", "ttft")
 class ComparisonRow:
     """One comparison. The first fields are named as the seed's `paired_compare` names them."""
 
-    group: str
+    group: Any
     metric_id: str
     baseline_model_id: str
     treatment_model_id: str
@@ -62,12 +72,60 @@ class ComparisonRow:
         return {group_by: group, **row}
 
 
-@dataclass
-class _Side:
-    """One file's items of a group: values by record and variant, and why the missing ones are missing."""
+class _Side(NamedTuple):
+    """One side of a comparison within a group: a mean for every item that either side planned (NaN: not scored)."""
 
-    values: dict[tuple[str, str], list[float | None]] = field(default_factory=dict)
-    truncated: int = 0
+    means: Floats
+    truncated: int
+
+
+class _Match(NamedTuple):
+    """Two sides over the same items of one group."""
+
+    group: Any
+    names: tuple[str, str]
+    sides: tuple[_Side, _Side]
+    clusters: Codes | None
+
+
+def compare(
+    table: ScoreTable,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    side: str = "model_id",
+    group_by: str = "slice_id",
+    correction: str = "none",
+    margin: float = 0.0,
+    level: float = 0.95,
+) -> list[ComparisonRow]:
+    """Compares pairs of sides within each group. All rows are one family of tests.
+
+    Args:
+        pairs: (baseline, treatment) labels of the column `side`.
+        group_by: a column of the table that says something of the question; not the side, nor how an answer ended.
+        margin: the largest difference that does not matter; makes `equivalent` a possible decision.
+
+    Raises:
+        ConfigError: an unknown side or correction, or nothing to pair.
+    """
+    _check_group(group_by, side)
+    known = [str(label) for label in table.columns[side].labels]
+    for name in (name for pair in pairs for name in pair):
+        if name not in known:
+            raise ConfigError(unknown(side.removesuffix("_id"), name, known))
+    matches = _matches(table, pairs, side, group_by)
+    if not any(all(np.isfinite(s.means).any() for s in m.sides) for m in matches) and not _in_common(table, pairs, side, group_by):
+        raise ConfigError(f"{_names(pairs)} have no {group_by} in common: there is nothing to pair")
+    measured = [paired(m.sides[0].means, m.sides[1].means, m.clusters, level=level) for m in matches]
+    family = sum(m is not None for m in measured)
+    if not family:
+        raise ConfigError(f"no record was scored for {table.metric_id!r} on both sides of {_names(pairs)}: there is nothing to pair")
+    adjusted = adjust([m.p_value if m is not None else None for m in measured], correction)
+    sign = -1.0 if table.metric_id.endswith(LOWER_IS_BETTER) or table.metric_id.startswith(LOWER_IS_BETTER) else 1.0
+    return [
+        _row(match, m, p, table.metric_id, correction, margin, level, sign, family)
+        for match, m, p in zip(matches, measured, adjusted, strict=True)
+    ]
 
 
 def compare_files(
@@ -84,79 +142,118 @@ def compare_files(
 
     Args:
         metric: `accuracy`, `score`, a further metric or any number of the records. For latencies, costs and energies less is better.
-        group_by: `benchmark`, `subject`, `slice_id` or `prompt_variant_id`.
+        group_by: `benchmark`, `subject`, `slice_id`, `prompt_variant_id` or any other field that says something of the question.
         margin: the largest difference that does not matter; makes `equivalent` a possible decision.
 
     Raises:
         ConfigError: fewer than two files, an unknown metric or group, or no record in common.
     """
+    from tripos.results.file_scores import SIDE, pairs_of, table_of_files
+
     if len(files) < 2:
         raise ConfigError("compare needs at least two results files")
-    names = _names(files)
-    pairs = list(combinations(range(len(files)), 2)) if every_pair else [(0, i) for i in range(1, len(files))]
+    table, names = table_of_files(files, metric, [group_by])
+    pairs = pairs_of(names, every_pair=every_pair)
+    return compare(table, pairs, side=SIDE, group_by=group_by, correction=correction, margin=margin, level=level)
+
+
+def disagreements(table: ScoreTable, before: str, after: str, *, side: str = "model_id") -> list[tuple[str, float, float]]:
+    """(record id, baseline, treatment) of the records on which two sides differ, in the order of record ids."""
+    found: list[tuple[str, float, float]] = []
+    column = table.columns["item_id"]
+    units = _Units(table, side, "benchmark_id")
+    keys, left, right = units.pair(before, after)
+    for place in np.flatnonzero(np.isfinite(left) & np.isfinite(right) & (left != right)):
+        record = column.labels[column.codes[units.first_of(int(keys[place]))]]
+        found.append((str(record), float(left[place]), float(right[place])))
+    return sorted(found, key=lambda row: order_of(row[0]))
+
+
+def _check_group(group_by: str, side: str) -> None:
+    key = canonical(group_by)
+    if key == side or key in OF_CANDIDATE:
+        why = "that is what is compared" if key == side else "how an answer ended depends on who gave it"
+        raise UnsupportedKey(f"Unsupported group_by key: {group_by}; a comparison cannot be grouped by it, {why}. Try slice_id")
+
+
+def _names(pairs: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{before} and {after}" for before, after in pairs)
+
+
+class _Units:
+    """The mean of every (group, item, side), and the union of items of two sides."""
+
+    def __init__(self, table: ScoreTable, side: str, group_by: str) -> None:
+        self.table, self.side = table, table.columns[side]
+        self.groups, self.group_rows = table.combined([group_by])
+        items, item_rows = table.combined(["benchmark_id", "item_id", "prompt_variant_id"])
+        keys, self._first_of_key = dense(self.groups * len(item_rows) + items, len(self.group_rows) * len(item_rows))
+        size = len(self.side.labels)
+        units, firsts = dense(keys * size + self.side.codes, len(self._first_of_key) * size)
+        scored = ~np.isnan(table.values)
+        attempts = np.bincount(units[scored], minlength=len(firsts))
+        totals = np.bincount(units[scored], weights=table.values[scored], minlength=len(firsts))
+        self._means = np.full(len(firsts), np.nan)
+        np.divide(totals, attempts, out=self._means, where=attempts > 0)
+        self._keys, self._sides = keys[firsts], self.side.codes[firsts]
+
+    def pair(self, before: str, after: str) -> tuple[Codes, Floats, Floats]:
+        """(keys, baseline means, treatment means) over the items that either side planned."""
+        chosen = [self._sides == self.side.codes_of([name])[0] for name in (before, after)]
+        keys = np.union1d(self._keys[chosen[0]], self._keys[chosen[1]])
+        columns = []
+        for mask in chosen:
+            means = np.full(len(keys), np.nan)
+            means[np.searchsorted(keys, self._keys[mask])] = self._means[mask]
+            columns.append(means)
+        return keys, columns[0], columns[1]
+
+    def first_of(self, keys: Any) -> Any:
+        """The first row of each (group, item)."""
+        return self._first_of_key[keys]
+
+    def clusters(self, rows: Codes) -> Codes | None:
+        """The source of each of these rows, else its record; None when every row is on its own."""
+        stated, records = self.table.columns["cluster"], self.table.combined(["benchmark_id", "item_id"])[0][rows]
+        alone = np.isin(stated.codes[rows], stated.codes_of([None]))
+        benchmarks = self.table.columns["benchmark_id"]
+        named = stated.codes[rows].astype(np.int64) + benchmarks.codes[rows].astype(np.int64) * len(stated.labels)
+        codes = np.where(alone, records + named.max(initial=0) + 1, named)
+        return None if len(np.unique(codes)) == len(codes) else codes
+
+
+def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> list[_Match]:
+    """Every pair in every group that either side has, sorted by pair and group."""
+    units = _Units(table, side, canonical(group_by))
+    groups = table.columns[canonical(group_by)]
+    outcomes = table.columns["outcome"]
+    cut = np.isin(outcomes.codes, outcomes.codes_of([Outcome.TRUNCATED.value]))
     found = []
     for before, after in pairs:
-        left, right = _sides(files[before], metric, group_by), _sides(files[after], metric, group_by)
-        for group in sorted(left.keys() & right.keys()):
-            found.append((group, names[before], names[after], left[group], right[group]))
-    if not found:
-        raise ConfigError(f"{files[0].path} and the others have no {group_by} in common: there is nothing to pair")
-    measured = [_paired(left, right, level) for _, _, _, left, right in found]
-    if not any(m is not None for m in measured):
-        raise ConfigError(f"no record was scored for {metric!r} in both files: there is nothing to pair")
-    adjusted = adjust([m.p_value if m is not None else None for m in measured], correction)
-    sign = -1.0 if metric.endswith(LOWER_IS_BETTER) or metric.startswith(LOWER_IS_BETTER) else 1.0
-    return [
-        _row((group, before, after), (left, right), m, p, metric, correction, margin, level, sign, len(found))
-        for (group, before, after, left, right), m, p in zip(found, measured, adjusted, strict=True)
-    ]
+        keys, left, right = units.pair(before, after)
+        rows = units.first_of(keys)
+        of_group = units.groups[rows]
+        in_pair = []
+        for group in np.unique(of_group):
+            span = slice(*np.searchsorted(of_group, [group, group + 1]))
+            here = cut & (units.groups == group)
+            truncated = [int((here & (units.side.codes == units.side.codes_of([name])[0])).sum()) for name in (before, after)]
+            sides = (_Side(left[span], truncated[0]), _Side(right[span], truncated[1]))
+            label = groups.labels[groups.codes[units.group_rows[group]]]
+            in_pair.append(_Match(label, (before, after), sides, units.clusters(rows[span])))
+        found += sorted(in_pair, key=lambda match: order_of(match.group))
+    return found
 
 
-def disagreements(before: ResultFile, after: ResultFile) -> list[tuple[str, bool, bool]]:
-    """(record id, baseline correct, treatment correct) of the records on which two files disagree."""
-    left = {str(r["record_id"]): bool(r["is_correct"]) for r in before.records if r.get("is_correct") is not None}
-    right = {str(r["record_id"]): bool(r["is_correct"]) for r in after.records if r.get("is_correct") is not None}
-    return [(i, left[i], right[i]) for i in sorted(left.keys() & right.keys()) if left[i] != right[i]]
-
-
-def _names(files: Sequence[ResultFile]) -> list[str]:
-    """Model names; the file's name as well where two files are of one model."""
-    models = [f.model for f in files]
-    return [f.model if models.count(f.model) == 1 else f"{f.model} ({f.path.stem})" for f in files]
-
-
-def _sides(file: ResultFile, metric: str, group_by: str) -> dict[str, _Side]:
-    sides: dict[str, _Side] = {}
-    for record in file.records:
-        if group_by not in record:
-            known = [k for k in ("benchmark", "subject", "slice_id", "prompt_variant_id") if k in record]
-            raise ConfigError(f"{file.path}: records have no {group_by!r} to group by; they have: {', '.join(known)}")
-        side = sides.setdefault(str(record[group_by]), _Side())
-        item = (str(record["record_id"]), str(record.get("prompt_variant_id") or "default"))
-        side.values.setdefault(item, []).append(metric_of(record, metric))
-        side.truncated += record.get("outcome") == "truncated"
-    return sides
-
-
-def _means(side: _Side) -> dict[tuple[str, str], float | None]:
-    means: dict[tuple[str, str], float | None] = {}
-    for item, values in side.values.items():
-        scored = [v for v in values if v is not None]
-        means[item] = sum(scored) / len(scored) if scored else None
-    return means
-
-
-def _paired(left: _Side, right: _Side, level: float) -> Paired | None:
-    before, after = _means(left), _means(right)
-    common = sorted(i for i in before.keys() & after.keys() if before[i] is not None and after[i] is not None)
-    if not common:
-        return None
-    return paired([before[i] for i in common], [after[i] for i in common], level=level)
+def _in_common(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> bool:
+    """Whether any pair has a group in common."""
+    groups, sides = table.columns[canonical(group_by)].codes, table.columns[side]
+    of_side = {name: set(groups[np.isin(sides.codes, sides.codes_of([name]))].tolist()) for pair in pairs for name in pair}
+    return any(of_side[before] & of_side[after] for before, after in pairs)
 
 
 def _row(
-    who: tuple[str, str, str],
-    sides: tuple[_Side, _Side],
+    match: _Match,
     m: Paired | None,
     adjusted: float | None,
     metric: str,
@@ -166,19 +263,19 @@ def _row(
     sign: float,
     family: int,
 ) -> ComparisonRow:
-    before, after = _means(sides[0]), _means(sides[1])
-    everyone = before.keys() | after.keys()
-    span = _bounds(before, after, everyone)
+    before, after = match.sides
+    planned = len(before.means)
+    span = _bounds(match.sides)
     decided = None
     if m is not None and m.lower is not None and m.upper is not None:
         low, high = (m.lower, m.upper) if sign > 0 else (-m.upper, -m.lower)
         decided = verdict(sign * m.delta, low, high, m.n_pairs, margin=margin, p_value=adjusted, level=level)
     decision = decided.decision if decided is not None else "undecided"
     return ComparisonRow(
-        group=who[0],
+        group=match.group,
         metric_id=metric,
-        baseline_model_id=who[1],
-        treatment_model_id=who[2],
+        baseline_model_id=match.names[0],
+        treatment_model_id=match.names[1],
         pair_count=m.n_pairs if m is not None else 0,
         baseline_mean=m.baseline_mean if m is not None else None,
         treatment_mean=m.treatment_mean if m is not None else None,
@@ -195,32 +292,30 @@ def _row(
         wins=m.wins if m is not None else 0,
         losses=m.losses if m is not None else 0,
         ties=m.ties if m is not None else 0,
-        planned=len(everyone),
-        baseline_missing=sum(1 for i in everyone if before.get(i) is None),
-        treatment_missing=sum(1 for i in everyone if after.get(i) is None),
+        planned=planned,
+        baseline_missing=int(np.isnan(before.means).sum()),
+        treatment_missing=int(np.isnan(after.means).sum()),
         minimum_detectable_effect=m.mde if m is not None else None,
         delta_bounds=span,
         family_size=family,
         decision=decision,
         more_pairs=decided.more_pairs if decided is not None else None,
-        notices=_notices(m, sides, span, decision),
+        notices=_notices(m, match.sides, span, decision),
     )
 
 
-def _bounds(
-    before: dict[tuple[str, str], float | None], after: dict[tuple[str, str], float | None], everyone: set[tuple[str, str]]
-) -> tuple[float, float] | None:
+def _bounds(sides: tuple[_Side, _Side]) -> tuple[float, float] | None:
     """How far the items that were not scored could move the difference; None for metrics outside 0..1."""
-    sides: list[Bounds] = []
-    for side in (before, after):
-        scored = [v for v in side.values() if v is not None]
-        if any(not 0.0 <= v <= 1.0 for v in scored):
+    ends: list[Bounds] = []
+    for side in sides:
+        scored = side.means[~np.isnan(side.means)]
+        if len(scored) and not 0 <= scored.min() <= scored.max() <= 1:
             return None
-        found = bounds(sum(scored), len(scored), len(everyone) - len(scored))
+        found = bounds(float(scored.sum()), len(scored), len(side.means) - len(scored))
         if found is None:
             return None
-        sides.append(found)
-    span = delta_bounds(*sides)
+        ends.append(found)
+    span = delta_bounds(*ends)
     return span.worst, span.best
 
 
@@ -229,8 +324,8 @@ def _notices(m: Paired | None, sides: tuple[_Side, _Side], span: tuple[float, fl
     if m is None:
         return ("no record was scored on both sides",)
     found = []
-    unscored = any(v is None for side in sides for values in side.values.values() for v in values) or span != (m.delta, m.delta)
-    if span is not None and unscored and span[0] < 0 < span[1] and (span[1] - span[0]) > 1e-12 and decision in ("better", "worse"):
+    unscored = any(np.isnan(side.means).any() for side in sides)
+    if span is not None and unscored and span[0] < 0 < span[1] and decision in ("better", "worse"):
         found.append(f"the records that are not scored on both sides could reverse this: delta lies in [{span[0]:+.4f}, {span[1]:+.4f}]")
     cut = max(side.truncated for side in sides)
     if cut and cut / max(m.n_pairs, 1) >= abs(m.delta):

@@ -66,7 +66,7 @@ class ScoreTable:
 
     Attributes:
         values: the metric; NaN where it was not scored.
-        columns: at least `benchmark_id`, `model_id`, `item_id`, `prompt_variant_id` and `cluster` (None: alone), and every key asked for.
+        columns: at least `benchmark_id`, `model_id`, `item_id` and `cluster` (None: alone), and every key asked for.
         bounded: the metric is a score that cannot leave 0..1; None means so if no value does.
         of_run: the columns that are the same for all rows of a run.
         not_reached: candidates that were planned and have no row, by run; empty where the rows are not those of whole runs.

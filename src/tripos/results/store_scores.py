@@ -26,7 +26,7 @@ from tripos.store.database import Database
 SCORES = {"score": "value", "accuracy": "is_correct"}
 MEASURES = ("latency_seconds", "ttft_seconds", "cost_usd", "energy_joules", "prompt_tokens", "completion_tokens")
 """Columns of the `candidate` table that can be compared like a metric."""
-_ALWAYS = ("benchmark_id", "model_id", "run_id", "item_id", "prompt_variant_id", "cluster")
+_ALWAYS = ("benchmark_id", "model_id", "run_id", "item_id", "cluster")
 _FEW = 1000
 PENDING = "pending"
 
@@ -133,13 +133,12 @@ class _Reading:
 
     def _scores(self, overlay: str, narrow: _Narrow) -> Numbers:
         metric = self.wanted.metric_id
+        table, column, condition = "metric", "value", Where("overlay = ? AND metric_id = ?", (overlay, metric))
         if metric in MEASURES:
-            table, column, condition, parameters = "candidate", metric, "1 = 1", ()
+            table, column, condition = "candidate", metric, Where("1 = 1")
         elif metric in SCORES:
-            table, column, condition, parameters = "verdict", SCORES[metric], "overlay = ?", (overlay,)
-        else:
-            table, column, condition, parameters = "metric", "value", "overlay = ? AND metric_id = ?", (overlay, metric)
-        where = Where(condition + narrow.sql, (*parameters, *narrow.parameters))
+            table, column, condition = "verdict", SCORES[metric], Where("overlay = ?", (overlay,))
+        where = Where(condition.sql + narrow.sql, (*condition.parameters, *narrow.parameters))
         return read_numbers(self.database, table, column, where, narrow=bool(narrow.sql))
 
     def _endings(self, overlay: str, narrow: _Narrow) -> tuple[tuple[Keys, Column], tuple[Keys, Column]]:

@@ -6,6 +6,7 @@ A row at a time costs Python more than the database spends on it: a million rows
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tripos.results.items import Floats
-from tripos.results.score_table import Column
-from tripos.store.database import SQLITE, Database
+from tripos.results.score_table import Coder, Column
+from tripos.store.database import Database
+from tripos.store.schema import SQLITE
 
 _texts = msgspec.json.Decoder(list[Any]).decode
 _floats = msgspec.json.Decoder(list[float]).decode
@@ -69,8 +71,6 @@ def read_numbers(database: Database, table: str, column: str, where: Where, *, n
 
 def read_labels(database: Database, table: str, column: str, where: Where, *, narrow: bool) -> tuple[Keys, Column]:
     """A text of every candidate that has one, sorted by key."""
-    from tripos.results.score_table import Coder
-
     coder, keys = Coder(), [np.empty(0, "S16")]
     for part in _parts(where, narrow):
         ids, labels = read_columns(database, table, ("candidate_id", column), part)
@@ -118,6 +118,6 @@ def _parts(where: Where, narrow: bool) -> Iterator[Where]:
         yield where
         return
     bounds = [None, *_STARTS, None]
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in pairwise(bounds):
         sql = where.sql + (" AND candidate_id >= ?" if low else "") + (" AND candidate_id < ?" if high else "")
         yield Where(sql, (*where.parameters, *(b for b in (low, high) if b)))

@@ -1,7 +1,8 @@
 """What a summary is computed from: one pass over the trials into plain columns and counts.
 
 Eight bytes a value and no object a sample, so that a million trials fit where a thousand do. Trials come ordered by
-record, variant and attempt, so the attempts of an item are neighbours and its mean needs no table of items.
+record, variant and attempt, so the candidates of an item (a record, in every way of asking) are neighbours and its mean
+needs no table of items.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Columns:
     details: list[tuple[Outcome, dict[str, float | None]]] = field(default_factory=list)
     answered: int = 0
     cut_at_max_tokens: int = 0
-    _item: tuple[str, str] | None = None
+    _item: str | None = None
     _cluster: str | None = None
     _attempts: Group = field(default_factory=Group)
 
@@ -85,7 +86,7 @@ class Columns:
         right = None if verdict is None or verdict.is_correct is None else float(verdict.is_correct)
         self.outcomes[outcome.value] += 1
         self._count_errors(trial)
-        self._take_item((p.record_id, p.prompt_variant_id), p.cluster, right)
+        self._take_item(p.record_id, p.cluster, right)
         for group in (self.everyone, self.subjects[p.subject or "general"]):
             group.add(right)
         if outcome is Outcome.SCORED:
@@ -106,7 +107,7 @@ class Columns:
         self._end_item()
         return self
 
-    def _take_item(self, item: tuple[str, str], cluster: str | None, right: float | None) -> None:
+    def _take_item(self, item: str, cluster: str | None, right: float | None) -> None:
         if item != self._item:
             self._end_item()
             self._item, self._cluster = item, cluster

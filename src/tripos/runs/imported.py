@@ -26,7 +26,8 @@ from tripos.store.writer import Writer
 class Imported:
     """One imported log. `new` is False when the store had it: then only the files were laid again, as they were."""
 
-    log: ImportedLog
+    tool: str
+    source: Path
     run_id: str
     new: bool
     path: Path
@@ -64,7 +65,7 @@ def import_log(log: ImportedLog, writer: Writer, reader: Reader, output_dir: Pat
     checks = tuple(recount.checks())
     summary = _summary(log, run, columns.close(), checks)
     write_summary(summary, path)
-    return Imported(log, run.run_id, recorded.new, path, summary, checks)
+    return Imported(log.tool, log.path, run.run_id, recorded.new, path, summary, checks)
 
 
 def _counted(trial: TrialRecord) -> tuple[tuple[str, str], str, Any]:

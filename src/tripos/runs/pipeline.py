@@ -176,7 +176,8 @@ class Pipeline:
     def _context(self, job: Job) -> dict[str, Any] | None:
         if not self._simulated and self.plan.engine != "replay":
             return None
-        context: dict[str, Any] = {"record_id": job.planned.record_id, "attempt": job.planned.attempt}
+        p = job.planned
+        context: dict[str, Any] = {"record_id": p.record_id, "attempt": p.attempt, "variant": p.prompt_variant_id}
         if self._simulated:
             context["perfect"] = self._perfect(job.sample) if self._perfect else str(job.sample.reference)
         return context

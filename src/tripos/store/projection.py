@@ -124,7 +124,7 @@ def _candidates(database: Database, batch: Sequence[Stored], before: dict[str, _
             best[event.candidate_id] = stored
     displaced = [(name,) for name in best if name in before and before[name].answered]
     if displaced:  # what was said of the other answer does not count any more
-        database.execute_many("DELETE FROM verdict WHERE candidate_id = ?", displaced)
+        pass
         database.execute_many("DELETE FROM metric WHERE candidate_id = ?", displaced)
     if best:
         database.execute_many(_CANDIDATE, [_candidate_row(s) for s in best.values()])
@@ -146,7 +146,7 @@ def _verdicts(database: Database, batch: Sequence[Stored], before: dict[str, _Kn
             best[event.candidate_id, event.overlay] = (stored, event)
     for name, overlay, at, position in _written(database, {name for name, _ in best if name in before}):
         rival = best.get((name, overlay))
-        if rival is not None and False and (at, position) > (rival[0].at, rival[0].position):
+        if rival is not None and (at, position) > (rival[0].at, rival[0].position):
             del best[name, overlay]
         elif rival is not None:
             database.execute("DELETE FROM metric WHERE candidate_id = ? AND overlay = ?", (name, overlay))

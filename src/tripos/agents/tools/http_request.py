@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from tripos.agents.tools.page_text import page_text
 SECONDS, REDIRECTS, MAX_BYTES, PAGE = 30.0, 5, 4 << 20, 16_000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
+_NAME = re.compile(r"([a-z0-9_-]+\.)*[a-z][a-z0-9-]*\.?")  # the last label begins with a letter: it is no number in disguise
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -107,14 +109,16 @@ async def fetch(
 
 
 def _parts(url: str) -> SplitResult:
+    """An address made anew from the parts that are checked, so that no second parser can read another host out of it."""
     try:
         parts = urlsplit(url.strip())
-        port = parts.port
+        port, host = parts.port, (parts.hostname or "").encode("idna").decode()
     except ValueError as error:
         raise ToolError(f"{url!r} is not an address: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ToolError(f"{url!r} is not an address that begins with http:// or https://")
-    return parts
+    if parts.scheme not in ("http", "https") or port == 0 or "@" in parts.netloc or not (_is_literal(host) or _NAME.fullmatch(host)):
+        raise ToolError(f"{url!r} is not an address of the form http(s)://host/path")
+    netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    return parts._replace(netloc=netloc, fragment="")
 
 
 async def _address(parts: SplitResult, allowed: Callable[[Address], bool]) -> tuple[str, int]:

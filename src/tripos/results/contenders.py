@@ -1,0 +1,99 @@
+"""Who is compared: results files, runs of a store, models of a store, in any mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tripos.core.errors import ConfigError, StoreError, unknown
+from tripos.results.comparison import NEEDS
+from tripos.results.file_scores import SIDE, merged, side_names, table_of_files
+from tripos.results.overlays import DEFAULT
+from tripos.results.projections import Projections
+from tripos.results.result_file import read_results
+from tripos.results.score_table import Column, ScoreTable
+from tripos.store.database import Database
+from tripos.store.reading import Reader
+
+RUN, MODEL = "run:", "model:"
+
+
+class Contender(NamedTuple):
+    """One side: its model, where it comes from, its scores."""
+
+    model: str
+    place: str
+    table: ScoreTable
+
+
+def contend(
+    names: Sequence[str], metric: str, group_by: str, *, store: str, scores: str = DEFAULT, benchmark: str | None = None
+) -> tuple[ScoreTable, list[str]]:
+    """(one table of all sides, their names in the order given).
+
+    Args:
+        names: a results file, `run:ID`, `model:NAME`, or a run id or model that the store knows. A model means the newest run of
+            each of its configurations, of `benchmark` where one is given. Those of one model on different benchmarks are one side.
+        scores: the scoring of runs: `default`, a name or a hash.
+
+    Raises:
+        ConfigError, StoreError: a name fits nothing; says what there is.
+    """
+    sides = _by_model([_contender(name, metric, group_by, store, scores, benchmark) for name in names])
+    if len(sides) < 2:
+        raise ConfigError(f"compare needs at least two results files, runs or models; got one of {sides[0].model if sides else 'none'}")
+    called = side_names([s.model for s in sides], [s.place for s in sides])
+    tables = []
+    for name, contender in zip(called, sides, strict=True):
+        rows = np.zeros(len(contender.table), np.int32)
+        table = contender.table
+        tables.append(ScoreTable(metric_id=metric, values=table.values, columns={**table.columns, SIDE: Column(rows, [name])}))
+    return merged(tables), called
+
+
+def _by_model(contenders: Sequence[Contender]) -> list[Contender]:
+    """A whole suite is compared as one family of tests; two of one model on the same benchmark stay apart."""
+    sides: list[Contender] = []
+    for new in contenders:
+        mine = set(new.table.columns["benchmark_id"].labels)
+        mate = next(
+            (i for i, s in enumerate(sides) if s.model == new.model and not mine & set(s.table.columns["benchmark_id"].labels)), None
+        )
+        if mate is None:
+            sides.append(new)
+        else:
+            sides[mate] = Contender(new.model, f"{sides[mate].place} {new.place}", merged([sides[mate].table, new.table]))
+    return sides
+
+
+def _contender(name: str, metric: str, group_by: str, store: str, scores: str, benchmark: str | None) -> Contender:
+    path = Path(name)
+    if not name.startswith((RUN, MODEL)) and (path.is_file() or path.suffix in (".jsonl", ".json")):
+        file = read_results(path)
+        return Contender(file.model, path.stem, table_of_files([file], metric, [group_by])[0])
+    runs = _of_store(name, store, scores, benchmark)
+    keys = [group_by, *NEEDS]
+    models = {run.row.model for run in runs.runs}
+    place = " ".join(run.row.run_id for run in runs.runs) if len(runs.runs) < 3 else f"{len(runs.runs)} runs"
+    return Contender(" + ".join(sorted(models)), place, runs.table(metric, keys))
+
+
+def _of_store(name: str, store: str, scores: str, benchmark: str | None) -> Projections:
+    try:
+        database = Database(store, read_only=True)
+    except StoreError as error:
+        raise ConfigError(f"{name}: there is no such results file, and for a run id a store is needed: {error}") from error
+    if name.startswith(RUN):
+        return Projections(database, run_ids=[name.removeprefix(RUN)], scores=scores)
+    if name.startswith(MODEL):
+        return Projections(database, models=[name.removeprefix(MODEL)], benchmark=benchmark, scores=scores)
+    rows = Reader(database).runs()
+    if any(row.run_id.startswith(name) for row in rows):
+        return Projections(database, run_ids=[name], scores=scores)
+    if any(row.model == name for row in rows):
+        return Projections(database, models=[name], benchmark=benchmark, scores=scores)
+    known = [row.run_id for row in rows] + sorted({row.model for row in rows})
+    raise ConfigError(f"{name}: there is no such results file, and in the store {unknown('run or model', name, known)}")

@@ -1,0 +1,89 @@
+"""A metric of results files as columns, so that files are compared by the same code as runs of a store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from tripos.core.errors import ConfigError
+from tripos.core.records import Outcome
+from tripos.results.comparison import NEEDS
+from tripos.results.group_keys import canonical
+from tripos.results.items import Floats
+from tripos.results.result_file import ResultFile, metric_of
+from tripos.results.score_table import Coder, Column, ScoreTable
+
+SIDE = "side"
+"""The column that says from which file (or run) a row comes."""
+_FIELDS = {"benchmark_id": "benchmark", "model_id": "model", "item_id": "record_id"}
+"""Where a file has another name for a key."""
+_ABSENT = {"prompt_variant_id": "default", "outcome": None, "cluster": None}
+"""What stands for a field that older files, and those of others, do not have."""
+
+
+def table_of_files(files: Sequence[ResultFile], metric: str, keys: Collection[str] = ()) -> tuple[ScoreTable, list[str]]:
+    """(table, name of each file): the model, with the file's name where two files are of one model.
+
+    Args:
+        keys: group keys beside those of every comparison; any field of the records will do.
+
+    Raises:
+        ConfigError: the records have no such metric or field; says which they have.
+    """
+    names = side_names([f.model for f in files], [f.path.stem for f in files])
+    wanted = sorted({"benchmark_id", "model_id", *NEEDS, *(canonical(k) for k in keys)})
+    coders = {key: Coder() for key in (SIDE, *wanted)}
+    values: list[Floats] = []
+    for name, file in zip(names, files, strict=True):
+        scores = [metric_of(record, metric) for record in file.records]
+        values.append(np.array([math.nan if s is None else s for s in scores], np.float64))
+        coders[SIDE].add_constant(name, len(file.records))
+        for key in wanted:
+            coders[key].add([_field(record, key, file) for record in file.records])
+    columns = {key: coder.column() for key, coder in coders.items()}
+    return ScoreTable(metric_id=metric, values=np.concatenate(values), columns=columns), names
+
+
+def pairs_of(names: Sequence[str], *, every_pair: bool) -> list[tuple[str, str]]:
+    """The first with each other one, or every pair."""
+    return list(combinations(names, 2)) if every_pair else [(names[0], name) for name in names[1:]]
+
+
+def side_names(models: Sequence[str], places: Sequence[str]) -> list[str]:
+    """Model names, with the place (file, run) where that does not tell them apart, and a number where that does not either."""
+    names = [model if models.count(model) == 1 else f"{model} ({place})" for model, place in zip(models, places, strict=True)]
+    return [name if names.count(name) == 1 else f"{name} #{names[:i].count(name) + 1}" for i, name in enumerate(names)]
+
+
+def merged(tables: Sequence[ScoreTable]) -> ScoreTable:
+    """Tables of the same columns, one after the other."""
+    keys = set(tables[0].columns).intersection(*(t.columns for t in tables))
+    columns = {}
+    for key in keys:
+        place: dict[Any, int] = {}
+        parts = []
+        for column in (t.columns[key] for t in tables):
+            renumbered = np.array([place.setdefault(label, len(place)) for label in column.labels], np.int32)
+            parts.append(renumbered[column.codes] if len(column.codes) else column.codes)
+        columns[key] = Column(np.concatenate(parts), list(place))
+    return ScoreTable(metric_id=tables[0].metric_id, values=np.concatenate([t.values for t in tables]), columns=columns)
+
+
+def _field(record: dict[str, Any], key: str, file: ResultFile) -> Any:
+    name = _FIELDS.get(key, key)
+    if name in record:
+        value = record[name]
+        return str(value) if key == "item_id" else (value if value is not None else _ABSENT.get(key))
+    if key == "outcome":  # files of others say only that something went wrong
+        return Outcome.INFRASTRUCTURE_FAILED.value if record.get("error") else Outcome.SCORED.value
+    if key in _ABSENT:
+        return _ABSENT[key]
+    dimensions = record.get("dimensions")
+    if isinstance(dimensions, dict) and key in dimensions:
+        return dimensions[key]
+    known = sorted(k for k, v in record.items() if isinstance(v, str) and k not in ("model_answer", "error"))
+    raise ConfigError(f"{file.path}: records have no {key!r} to group by; they have: {', '.join(known)}")
