@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 MODEL ?=
 QUICK = results/quickstart
 
-.PHONY: run test lint types check perf docs clean system
+.PHONY: run test perf docs docs-generate clean system
 
 run: $(VENV)/.base system  ## examine two candidates and compare them; MODEL=name examines a real one beside
 	$(BIN)/tripos run --config quickstart --store $(QUICK)/tripos.db
@@ -16,14 +16,20 @@ ifneq ($(MODEL),)
 endif
 
 test: $(VENV)/.dev system  ## everything that must hold before a change lands
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto --dist worksteal
 
 perf: $(VENV)/.dev  ## cost per sample against a bare client, start-up, memory
 	$(BIN)/python benchmarks/perf/bench.py
+
+docs: $(VENV)/.dev  ## builds the site into site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-generate: $(VENV)/.dev  ## reference pages and passages that are made from code
+	$(BIN)/python docs/generate.py && $(BIN)/python benchmarks/plot_coverage.py
 
 system:  # bubblewrap keeps model-written code in; without it the coding benchmarks say so and do not run
 	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; } \

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from conftest import Hold, endpoint
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
-from fake_http import Reply as Wire
-from fake_http import serving
-
+from agents.talking import endpoint, hold
+from engines.fake_http import Reply as Wire
+from engines.fake_http import serving
 from scripted_server import USAGE, Body, Reply, Scripted, calls, in_order, question, results, says, scripted, turn
 from tripos.agents.tool import tool
 from tripos.agents.workspace import Workspace
@@ -37,7 +33,7 @@ def bug() -> str:
     raise ZeroDivisionError("our own")
 
 
-async def test_the_model_calls_a_tool_reads_the_result_and_answers(hold: Hold) -> None:
+async def test_the_model_calls_a_tool_reads_the_result_and_answers() -> None:
     def model(body: Body) -> Reply:
         seen = results(body)
         return says(f"It is {seen[0]}.") if seen else calls(("calculator", {"expression": "6 * 7"}), text="Let me see.")
@@ -59,7 +55,7 @@ async def test_the_model_calls_a_tool_reads_the_result_and_answers(hold: Hold) -
     assert asked_second["messages"][3]["tool_call_id"] == asked_second["messages"][2]["tool_calls"][0]["id"] == "r1c0"
 
 
-async def test_usage_cost_and_latency_are_sums_over_the_turns(hold: Hold) -> None:
+async def test_usage_cost_and_latency_are_sums_over_the_turns() -> None:
     with scripted(in_order(calls(("think", {"thought": "a"})), calls(("think", {"thought": "b"})), says("Done."))) as server:
         found = await hold(server, "think")
     assert found.usage == Usage(prompt_tokens=300, completion_tokens=30)
@@ -68,13 +64,13 @@ async def test_usage_cost_and_latency_are_sums_over_the_turns(hold: Hold) -> Non
     assert found.cost_usd is None
 
 
-async def test_a_turn_without_usage_makes_the_sum_unknown(hold: Hold) -> None:
+async def test_a_turn_without_usage_makes_the_sum_unknown() -> None:
     with scripted(in_order(calls(("think", {"thought": "a"}), usage=None), says("Done."))) as server:
         found = await hold(server, "think")
     assert found.usage == Usage() and found.turns[1]["usage"]["prompt_tokens"] == USAGE["prompt_tokens"]
 
 
-async def test_calls_of_one_turn_run_at_the_same_time_and_keep_their_order(hold: Hold) -> None:
+async def test_calls_of_one_turn_run_at_the_same_time_and_keep_their_order() -> None:
     def model(body: Body) -> Reply:
         seen = results(body)
         return says(" | ".join(seen)) if seen else calls(*(("test_nap", {"seconds": s}) for s in (0.3, 0.1, 0.2)))
@@ -100,7 +96,7 @@ async def test_calls_of_one_turn_run_at_the_same_time_and_keep_their_order(hold:
         ("", "{}", "there is no tool 'unnamed'"),
     ],
 )
-async def test_the_mistakes_of_the_model_are_answered_not_crashed_on(hold: Hold, name: str, arguments: str, said: str) -> None:
+async def test_the_mistakes_of_the_model_are_answered_not_crashed_on(name: str, arguments: str, said: str) -> None:
     with scripted(in_order(calls((name, arguments)), says("Sorry."))) as server:
         found = await hold(server, "calculator")
     assert found.text == "Sorry." and found.finish_reason == "stop"
@@ -113,7 +109,7 @@ async def test_the_mistakes_of_the_model_are_answered_not_crashed_on(hold: Hold,
     assert sent_back["name"].replace("_", "").isalnum()
 
 
-async def test_the_turn_limit_ends_it_without_an_answer(hold: Hold) -> None:
+async def test_the_turn_limit_ends_it_without_an_answer() -> None:
     with scripted(lambda body: calls(("think", {"thought": "on and on"}), text="ANSWER: 42")) as server:
         found = await hold(server, "think", turns=3)
     assert (found.text, found.finish_reason, len(server.asked)) == ("", "limit", 3)
@@ -122,13 +118,13 @@ async def test_the_turn_limit_ends_it_without_an_answer(hold: Hold) -> None:
     assert "result" not in found.turns[2]["tool_calls"][0], "nobody would read it, so it is not called"
 
 
-async def test_an_answer_in_the_last_turn_is_an_answer(hold: Hold) -> None:
+async def test_an_answer_in_the_last_turn_is_an_answer() -> None:
     with scripted(in_order(calls(("think", {"thought": "a"})), says("42"))) as server:
         found = await hold(server, "think", turns=2)
     assert (found.text, found.finish_reason) == ("42", "stop")
 
 
-async def test_the_token_limit_counts_all_turns(hold: Hold) -> None:
+async def test_the_token_limit_counts_all_turns() -> None:
     with scripted(lambda body: calls(("think", {"thought": "on"}))) as server:
         found = await hold(server, "think", tokens=300)
     assert found.finish_reason == "limit" and found.turns[-1]["limit"] == "300 tokens" and len(server.asked) == 3
@@ -139,7 +135,7 @@ async def test_the_token_limit_counts_all_turns(hold: Hold) -> None:
         await hold(server, "think", tokens=300)
 
 
-async def test_the_time_limit_counts_the_model(hold: Hold) -> None:
+async def test_the_time_limit_counts_the_model() -> None:
     with scripted(in_order(calls(("think", {"thought": "a"})), says("late", delay_seconds=30))) as server:
         began = time.perf_counter()
         found = await hold(server, "think", seconds=0.4)
@@ -149,26 +145,26 @@ async def test_the_time_limit_counts_the_model(hold: Hold) -> None:
     assert found.usage.prompt_tokens == 100, "the turn that came back"
 
 
-async def test_the_time_limit_counts_the_tools(hold: Hold) -> None:
+async def test_the_time_limit_counts_the_tools() -> None:
     with scripted(in_order(calls(("test_nap", {"seconds": 30.0})), says("late"))) as server:
         found = await hold(server, "test_nap", seconds=0.4)
     assert found.finish_reason == "limit" and found.turns[0]["limit"] == "0.4 s, while a tool ran"
     assert "result" not in found.turns[0]["tool_calls"][0]
 
 
-async def test_a_time_limit_before_the_first_reply(hold: Hold) -> None:
+async def test_a_time_limit_before_the_first_reply() -> None:
     with scripted(in_order(says("late", delay_seconds=30))) as server:
         found = await hold(server, seconds=0.2)
     assert (found.finish_reason, found.usage, found.latency_seconds) == ("limit", Usage(), None)
     assert found.started_at is not None
 
 
-async def test_a_server_in_trouble_is_never_the_models_limit(hold: Hold) -> None:
+async def test_a_server_in_trouble_is_never_the_models_limit() -> None:
     with scripted(in_order(Reply("busy", status=500, delay_seconds=0.15))) as server, pytest.raises(EngineError, match="not to blame"):
         await hold(server, seconds=0.2)
 
 
-async def test_waiting_for_a_server_in_trouble_does_not_count_as_time(hold: Hold) -> None:
+async def test_waiting_for_a_server_in_trouble_does_not_count_as_time() -> None:
     asked: list[int] = []
 
     def model(body: Body) -> Reply:
@@ -182,7 +178,7 @@ async def test_waiting_for_a_server_in_trouble_does_not_count_as_time(hold: Hold
     assert found.text == "42" and [r["status"] for r in found.retries] == [503, 503]
 
 
-async def test_a_conversation_that_outgrows_the_model_is_its_limit_but_a_prompt_that_does_is_not(hold: Hold) -> None:
+async def test_a_conversation_that_outgrows_the_model_is_its_limit_but_a_prompt_that_does_is_not() -> None:
     full = Reply("maximum context length is 4096 tokens", status=400)
     with scripted(in_order(calls(("think", {"thought": "a"})), full)) as server:
         found = await hold(server, "think")
@@ -192,14 +188,14 @@ async def test_a_conversation_that_outgrows_the_model_is_its_limit_but_a_prompt_
     assert caught.value.kind == "context_length"
 
 
-async def test_a_tool_that_breaks_fails_the_sample_as_ours(hold: Hold) -> None:
+async def test_a_tool_that_breaks_fails_the_sample_as_ours() -> None:
     model = in_order(calls(("test_bug", {}), ("think", {"thought": "a"})), says("x"))
     with scripted(model) as server, pytest.raises(EngineError, match="test_bug broke: ZeroDivisionError: our own") as caught:
         await hold(server, "test_bug", "think")
     assert caught.value.kind == "tool"
 
 
-async def test_a_spent_budget_stops_between_turns(hold: Hold) -> None:
+async def test_a_spent_budget_stops_between_turns() -> None:
     with scripted(lambda body: calls(("think", {"thought": "on"}))) as server:
         ask = endpoint(server)
         ask.budget = Budget(max_tokens=250)
@@ -208,13 +204,13 @@ async def test_a_spent_budget_stops_between_turns(hold: Hold) -> None:
         assert len(server.asked) == 3
 
 
-async def test_a_reply_that_was_cut_is_marked(hold: Hold) -> None:
+async def test_a_reply_that_was_cut_is_marked() -> None:
     with scripted(in_order(says("The answer is for", finish="length"))) as server:
         found = await hold(server, "think")
     assert (found.text, found.finish_reason) == ("The answer is for", "length")
 
 
-async def test_streamed_tool_calls_and_the_first_turns_time_to_first_token(hold: Hold) -> None:
+async def test_streamed_tool_calls_and_the_first_turns_time_to_first_token() -> None:
     chunks = [
         {"choices": [{"delta": {"role": "assistant", "content": ""}}]},
         {"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "calculator", "arguments": '{"expres'}}]}}]},
@@ -235,7 +231,7 @@ async def test_streamed_tool_calls_and_the_first_turns_time_to_first_token(hold:
     assert found.ttft_seconds == found.turns[0]["ttft_seconds"] and found.ttft_seconds > 0
 
 
-async def test_conversations_at_the_same_time_share_nothing(hold: Hold, tmp_path: Path) -> None:
+async def test_conversations_at_the_same_time_share_nothing(tmp_path: Path) -> None:
     def model(body: Body) -> Reply:
         name = question(body)
         steps = [("file_write", {"path": "own.txt", "content": name}), ("think", {"thought": name}), ("file_read", {"path": "own.txt"})]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import Hold
+from agents.talking import hold
 from scripted_server import Body, Reply, says, scripted, turn
 from tripos.agents.react import read_action
 from tripos.agents.toolbox import Toolbox
@@ -56,7 +56,7 @@ def test_any_text_is_read(before: str, after: str) -> None:
     assert call is None or isinstance(call.arguments, str)
 
 
-async def test_it_goes_on_until_there_is_an_answer(hold: Hold) -> None:
+async def test_it_goes_on_until_there_is_an_answer() -> None:
     def model(body: Body) -> Reply:
         if turn(body) == 0:
             return says('Thought: compute\nAction: calculator\nAction Input: {"expression": "6*7"}\nObservation: 41\nFINAL ANSWER: 41')
@@ -78,13 +78,13 @@ async def test_it_goes_on_until_there_is_an_answer(hold: Hold) -> None:
     assert found.turns[0]["content"].endswith("FINAL ANSWER: 41"), "but the record has it"
 
 
-async def test_its_turns_are_limited(hold: Hold) -> None:
+async def test_its_turns_are_limited() -> None:
     with scripted(lambda body: says("Action: think\nAction Input: on and on")) as server:
         found = await hold(server, "think", agent="react", turns=4)
     assert (found.text, found.finish_reason, len(found.turns)) == ("", "limit", 4)
 
 
-async def test_simple_asks_once(hold: Hold) -> None:
+async def test_simple_asks_once() -> None:
     with scripted(lambda body: says("Action: think\nAction Input: x")) as server:
         found = await hold(server, agent="simple")
     assert found.text.startswith("Action") and len(found.turns) == 1 and "tools" not in server.asked[0]

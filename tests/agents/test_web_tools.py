@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
-from fake_http import Fake, Reply, serving
-
+from engines.fake_http import Fake, Reply, serving
 from tripos.agents.tool import ToolError
 from tripos.agents.toolbox import Toolbox
 from tripos.agents.tools import http_request as web

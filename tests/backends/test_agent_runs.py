@@ -117,7 +117,7 @@ def test_after_a_kill_no_finished_sample_is_asked_again(tmp_path: Path) -> None:
         return reply
 
     with scripted(model) as server:
-        process = start(*command(data, server.url, "-w", "8"), cwd=tmp_path)
+        process = start(*command(data, server.url, "-w", "8"), cwd=tmp_path, TMPDIR=str(tmp_path))  # a kill leaves folders
         out = tmp_path / "out.jsonl"
         wait_until(lambda: out.exists() and len(out.read_bytes().splitlines()) == 3 and all(asked[i] == 2 for i in (3, 4, 5)))
         process.send_signal(signal.SIGKILL)

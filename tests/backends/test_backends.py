@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -132,13 +133,19 @@ async def test_samples_at_the_same_time_mix_neither_turns_nor_files(tmp_path: Pa
 
 
 async def test_no_folder_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import tempfile
-
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     model = lambda b: calls(("file_write", {"path": "a", "content": "b"})) if turn(b) == 0 else Reply("no", status=400)  # noqa: E731
     with scripted(model) as server, pytest.raises(EngineError):
         await ask(agent(server.url, tools=("file_write",)), "q")
-    assert not any(tmp_path.glob("*"))
+    assert not (await asyncio.to_thread(lambda: [*tmp_path.iterdir()]))
+
+
+async def test_an_attachment_that_is_gone_is_our_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scripted(in_order(says("42"))) as server, pytest.raises(EngineError, match=r"gone\.csv") as caught:
+        await ask(agent(server.url, tools=("file_read",)), "q", Attachment(name="gone.csv", path=str(tmp_path / "gone.csv")))
+    assert caught.value.kind == "tool" and server.asked == []
+    assert not await asyncio.to_thread(lambda: [*tmp_path.iterdir()])
 
 
 async def test_a_server_without_function_calling_gets_a_hint() -> None:

@@ -745,13 +745,13 @@ async def test_a_server_that_repeats_the_key_does_not_get_it_into_a_message(make
     reply = make("x" * padding + f" Incorrect key: Bearer {CANARY}")
     with serving({"/v1": [reply]}) as server:
         engine = OpenAICompatible(settings(server.url, api_key=CANARY, stream=reply.chunks is not None))
-        for asked in (engine.generate(ASK, GenerationParams()), engine.preflight()):
-            with contextlib.suppress(EngineError):
-                await asked
-                continue
-            with pytest.raises(EngineError) as caught:
-                await engine.generate(ASK, GenerationParams())
-            assert "canary" not in str(caught.value)
+        with pytest.raises(EngineError) as caught:
+            await engine.generate(ASK, GenerationParams())
+        assert "canary" not in str(caught.value)
+        try:
+            assert "canary" not in repr(await engine.preflight())
+        except EngineError as error:
+            assert "canary" not in str(error)
         await engine.close()
 
 

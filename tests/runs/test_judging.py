@@ -110,3 +110,25 @@ def test_stored_replies_are_read_again_without_asking(tmp_path: Path) -> None:
     assert in_place.returncode == 0
     assert all(r["is_correct"] is True for r in records(tmp_path / "out.jsonl"))
     assert (tmp_path / "out.jsonl.bak").exists()
+
+
+def test_a_second_reading_in_place_reaches_the_summary_and_the_report(tmp_path: Path) -> None:
+    data = write_frames(tmp_path / "test.jsonl", 5)
+    with fake_server() as candidate, fake_server("--judge", YES) as judge:
+        assert tripos(*command(data, candidate.url, judge.url), cwd=tmp_path).returncode == 0
+    as_before = summary(tmp_path / "out.jsonl")
+    lines = records(tmp_path / "out.jsonl")
+    wrong = [{**r, "is_correct": False, "score": 0.0} for r in lines]
+    (tmp_path / "out.jsonl").write_text("".join(json.dumps(r) + "\n" for r in wrong))
+    report = tripos("report", "out.jsonl", cwd=tmp_path)
+    assert report.returncode == 2 and "do not agree" in report.stderr, report.stdout
+    said = {**as_before, "correct": 0, "accuracy": 0.0}
+    (tmp_path / "out.jsonl.summary.json").write_text(json.dumps(said))
+    assert tripos("report", "out.jsonl", cwd=tmp_path).returncode == 0, "file and summary agree, both as an older parser had it"
+    assert tripos("reparse-judge", "--jsonl", "out.jsonl", "--in-place", cwd=tmp_path).returncode == 0
+    report = tripos("report", "out.jsonl", cwd=tmp_path)
+    assert report.returncode == 0 and "accuracy 1.0000" in report.stdout, (report.stdout, report.stderr)
+    renewed = summary(tmp_path / "out.jsonl")
+    assert {k: renewed[k] for k in ("correct", "accuracy", "accuracy_interval")} == {
+        k: as_before[k] for k in ("correct", "accuracy", "accuracy_interval")
+    }

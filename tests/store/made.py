@@ -6,7 +6,7 @@ from typing import Any
 
 from tripos.core.records import Extraction, Outcome, Usage, Verdict
 from tripos.store.database import Database
-from tripos.store.events import Answered, Event, Failed, RunEnded, RunStarted, Scored, TrialPlanned
+from tripos.store.events import Answered, Event, Failed, Measured, RunEnded, RunStarted, Scored, TrialPlanned
 from tripos.store.schema import PROJECTIONS
 from tripos.store.writer import Writer
 
@@ -26,7 +26,9 @@ def ended(status: str = "complete") -> RunEnded:
 
 
 def planned(name: str, *, subject: str | None = None, prompt: str = "Why?") -> TrialPlanned:
-    return TrialPlanned(record_id=f"q-{name}", candidate_id=name, trial_hash=f"hash-{name}", subject=subject, reference_hash="r", prompt=prompt)
+    return TrialPlanned(
+        record_id=f"q-{name}", candidate_id=name, trial_hash=f"hash-{name}", subject=subject, reference_hash="r", prompt=prompt
+    )
 
 
 def answered(name: str, text: str = "B", **more: Any) -> Answered:
@@ -40,8 +42,18 @@ def failed(name: str, error: str = "gone") -> Failed:
 def scored(name: str, right: bool = True, *, graded: str | None = None, overlay: str = OVERLAY, **metrics: float | None) -> Scored:
     verdict = Verdict(value=float(right), is_correct=right, outcome=Outcome.SCORED, metrics=metrics)
     return Scored(
-        candidate_id=name, overlay=overlay, reference_hash="r", extraction=Extraction(answer="B"), verdict=verdict, started_at=1.0, graded=graded
+        candidate_id=name,
+        overlay=overlay,
+        reference_hash="r",
+        extraction=Extraction(answer="B"),
+        verdict=verdict,
+        started_at=1.0,
+        graded=graded,
     )
+
+
+def measured(name: str, joules: float | None) -> Measured:
+    return Measured(shares={name: (joules, None, 50.0)}, account={"seconds": 1.0})
 
 
 def trial(name: str, right: bool = True) -> list[Event]:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tripos.core.records import Extraction
 from tripos.store import writer as writer_module
 from tripos.store.database import Database
-from tripos.store.events import SPAN, Answered, Event, RunEnded, RunStarted, Scored, Stored, TrialPlanned, decode
+from tripos.store.events import SPAN, Answered, Event, Measured, RunEnded, RunStarted, Scored, Stored, TrialPlanned, decode
 from tripos.store.reading import Reader
 from tripos.store.rebuild import rebuild
 from tripos.store.schema import PROJECTIONS
@@ -29,7 +29,7 @@ CANDIDATES, OVERLAYS, WRITERS = ("a", "b"), ("o1", "o2"), 3
 
 step = st.tuples(
     st.integers(0, WRITERS - 1),
-    st.sampled_from(["plan", "answer", "answer", "fail", "score", "score", "start", "end"]),
+    st.sampled_from(["plan", "answer", "answer", "fail", "score", "score", "start", "end", "measure"]),
     st.sampled_from(CANDIDATES),
     st.sampled_from(OVERLAYS),
     st.dictionaries(st.sampled_from(["bleu", "rouge"]), st.none() | st.floats(0, 1), max_size=2),
@@ -87,6 +87,8 @@ class Story:
                 return None
             graded = self.answers[name][draw % len(self.answers[name])]
             return made.scored(name, draw % 2 == 0, graded=None if graded.startswith(own) else graded, overlay=overlay, **metrics)
+        if kind == "measure":
+            return made.measured(name, draw / 3)
         return made.started(planned=draw) if kind == "start" else made.ended(f"status-{draw}")
 
 
@@ -136,6 +138,8 @@ def agrees_with_the_rules(database: Database, live: dict[str, list[Any]]) -> Non
     newest = {s.run_id: getattr(s.event, "status", "running") for s in events if isinstance(s.event, (RunStarted, RunEnded))}
     started = {s.run_id for s in events if isinstance(s.event, RunStarted)}
     assert {r[0]: r[10] for r in live["run"]} == {run_id: status for run_id, status in newest.items() if run_id in started}
+    shares = {(n, s.position): share for s in events if isinstance(s.event, Measured) for n, share in s.event.shares.items()}
+    assert {(r[0], r[1]): tuple(r[2:]) for r in live["measure"]} == shares
     trials = {s.run_id + s.event.record_id: s.position for s in events if isinstance(s.event, TrialPlanned)}
     assert {r[0] + r[1]: r[-1] for r in live["trial"]} == trials
 

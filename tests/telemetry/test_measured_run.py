@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from tripos.engines.endpoint import Budget
 from tripos.runs.endpoints import Endpoints
 from tripos.runs.runner import RunResult, Watcher, run_all
 from tripos.runs.spec import ModelSpec, RunSpec
+from tripos.store.database import Database
+from tripos.store.rebuild import rebuild
 from tripos.telemetry import meters
 from tripos.telemetry.nvidia import Nvidia
 from tripos.telemetry.rapl import Rapl
@@ -119,14 +122,14 @@ async def test_samples_and_idle_are_what_the_counter_counted(tmp_path: Path, mac
     lines, told = records(tmp_path / "out.jsonl"), result.summary["telemetry"]
     assert balances(told)
     assert told["measured_joules"] == pytest.approx(told["mean_power_watts"] * told["seconds"] * told["coverage"])
-    assert told["mean_power_watts"] == pytest.approx(WATTS, rel=0.2)
+    assert told["mean_power_watts"] == pytest.approx(WATTS, rel=0.3)
     assert sum(r["energy_joules"] for r in lines) == pytest.approx(told["samples_joules"]) == result.summary["total_energy_joules"]
     assert told["mean_concurrency"] == pytest.approx(workers, rel=0.4)
     assert told["coverage"] > 0.95
     assert told["attribution"] == "token_share"
     assert told["meters"] == [{"name": "cpu", "devices": ["package-0"], "method": "counter", "resolution_seconds": 0.001}]
+    assert median(r["power_watts"] for r in lines) == pytest.approx(WATTS / workers, rel=0.4), "a share, not the whole machine's"
     for r in lines:
-        assert r["power_watts"] == pytest.approx(WATTS / workers, rel=0.6), "its share, not the whole machine's"
         assert r["gpu_utilization_pct"] is None
         assert r["ttft"] is not None, "telemetry streams"
         assert r["ipj"] == pytest.approx(r["is_correct"] / r["energy_joules"])
@@ -152,6 +155,18 @@ async def test_what_was_measured_stays_when_a_run_goes_on(tmp_path: Path, machin
     assert second.summary["telemetry"]["measured_joules"] > first.summary["telemetry"]["measured_joules"]
     assert third.summary["telemetry"]["samples_joules"] == pytest.approx(sum(after.values()))
     assert balances(third.summary["telemetry"]), "the account of three processes adds up"
+
+
+async def test_a_rebuilt_store_says_the_same(tmp_path: Path, machine: Machine) -> None:
+    write_questions(tmp_path / "quiz.jsonl", 5)
+    with fake_server("--latency-ms", "20") as server, machine.drawing():
+        await run(spec(tmp_path, server.url))
+    database = Database(str(tmp_path / "tripos.db"))
+    rows = database.execute("SELECT * FROM measure ORDER BY candidate_id")
+    rebuild(database)
+    assert len(rows) == 5
+    assert database.execute("SELECT * FROM measure ORDER BY candidate_id") == rows
+    database.close()
 
 
 async def test_a_run_without_telemetry_streams_nothing_and_measures_nothing(tmp_path: Path, machine: Machine) -> None:

@@ -165,19 +165,18 @@ class Workspace:
 
 @asynccontextmanager
 async def workspace(attachments: Sequence[Attachment], sandbox: Sandbox | None) -> AsyncIterator[Workspace]:
-    """A workspace with copies of a sample's attachments, deleted at the end."""
-    folder = await asyncio.to_thread(_furnish, attachments)
+    """A workspace with copies of a sample's attachments, deleted at the end.
+
+    Raises:
+        OSError: an attachment cannot be copied.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tripos-"))
     try:
+        for attachment in attachments:
+            await asyncio.to_thread(shutil.copyfile, attachment.path, folder / PurePosixPath(attachment.name).name)
         yield Workspace(folder, sandbox)
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _furnish(attachments: Sequence[Attachment]) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="tripos-"))
-    for attachment in attachments:
-        shutil.copyfile(attachment.path, folder / PurePosixPath(attachment.name).name)
-    return folder
 
 
 @contextmanager

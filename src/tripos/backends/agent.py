@@ -61,7 +61,10 @@ class AgentBackend:
         async with AsyncExitStack() as stack:
             folder = None
             if self.toolbox.needs_workspace:
-                folder = await stack.enter_async_context(workspace(sample.attachments, self.sandbox))
+                try:
+                    folder = await stack.enter_async_context(workspace(sample.attachments, self.sandbox))
+                except OSError as error:
+                    raise EngineError(f"the files of {sample.record_id} could not be laid out: {error}", kind="tool") from error
             told = introduced(messages, self.instructions)
             conversation = Conversation(self.endpoint, self.params, told, self.toolbox, folder, self.limits, context)
             try:

@@ -9,7 +9,6 @@ from typing import Any, Protocol, TypeVar
 from tripos.core.errors import ConfigError
 from tripos.core.records import Completion, GenerationParams, Message, Sample
 from tripos.core.registry import Registry
-from tripos.core.secret import Secret
 from tripos.engines.endpoint import Endpoint
 
 ALIASES = {"jarvis-direct": "direct", "jarvis-agent": "agent"}
@@ -23,7 +22,6 @@ class BackendSettings:
     Attributes:
         agent, tools: by name.
         max_turns, max_tokens, seconds: limits of one sample; `seconds` of model and tools. None: the backend's default.
-        external_base_url, external_api_key: endpoint of programs that ask the model themselves.
     """
 
     agent: str | None = None
@@ -31,8 +29,6 @@ class BackendSettings:
     max_turns: int | None = None
     max_tokens: int | None = None
     seconds: float | None = None
-    external_base_url: str | None = None
-    external_api_key: Secret | None = None
 
 
 class Backend(Protocol):

@@ -10,7 +10,7 @@ import click
 
 from tripos.benchmarks.benchmark import benchmarks
 from tripos.core.errors import ConfigError, SandboxError
-from tripos.reports.tables import out, print_json, print_table
+from tripos.reports.tables import print_json, print_table, say
 
 
 @click.command("check")
@@ -61,4 +61,4 @@ def _print(reports: list[dict[str, Any]], verbose: bool) -> None:
             lines = [[c["name"], c["record_id"], c["expected"], c["got"], c["outcome"], c["problem"] or ""] for c in shown]
             print_table(report["key"], ["Case", "Record", "Must", "Did", "Outcome", "Problem"], lines)
         if report["problem"]:
-            out().print(f"{report['key']}: {report['problem']}", markup=False)
+            say(f"{report['key']}: {report['problem']}")

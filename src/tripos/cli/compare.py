@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tripos.reports.tables import out, print_json, print_table, shown
+from tripos.reports.tables import print_json, print_table, say, shown
 from tripos.results.table_text import FORMS, text_of_rows
 from tripos.runs.spec import DEFAULT_STORE
 
@@ -78,11 +78,10 @@ def _print(rows: list[ComparisonRow], group_by: str, metric: str) -> None:
     print_table(
         f"Paired comparison of {metric} ({rows[0].adjustment_method} over {rows[0].family_size})", columns, table, right=range(3, 10)
     )
-    console = out()
     for r in rows:
-        console.print(sentence(r), markup=False)
+        say(sentence(r))
         for notice in r.notices:
-            console.print(f"! {notice}", style="yellow", markup=False)
+            say(f"! {notice}", style="yellow")
 
 
 def sentence(row: ComparisonRow) -> str:

@@ -9,7 +9,7 @@ import click
 
 from tripos.cli import options
 from tripos.cli.run import suite_of
-from tripos.reports.tables import out, print_json, print_table
+from tripos.reports.tables import print_json, print_table, say
 
 if TYPE_CHECKING:
     from tripos.runs.estimate import Estimate
@@ -39,7 +39,7 @@ def command(config: str | None, model_filter: str | None, as_json: bool, **flags
     rows = [[e.benchmark, e.model, e.calls, e.prompt_tokens, *_spans(e), e.seconds] for e in found]
     columns = ["Benchmark", "Model", "Calls", "Prompt tokens", "Completion tokens", "Cost", "Judge calls", "Seconds"]
     print_table("Estimate", columns, rows, right=range(2, 8))
-    out().print(f"{found[0].basis}. A cost of – means that the price is not known (local models have none).", markup=False)
+    say(f"{found[0].basis}. A cost of – means that the price is not known (local models have none).")
     return 0
 
 

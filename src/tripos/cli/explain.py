@@ -23,11 +23,12 @@ _LONGEST = 4000
 @click.option("--run", "run_id", help="Run id, or its beginning.  [default: the newest run that has the record]")
 @click.option("--store", default=DEFAULT_STORE, show_default=True)
 @click.option("--attempt", default=0, show_default=True)
+@click.option("--prompt-variant", "variant", help="Way of asking.  [default: default, or the first that the run has]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(record_id: str, run_id: str | None, store: str, attempt: int, as_json: bool) -> int:
+def command(record_id: str, run_id: str | None, store: str, attempt: int, variant: str | None, as_json: bool) -> int:
     """Prompt, answer, parse, score and why, of one record."""
     reader = Reader(Database(store, read_only=True))
-    run, trial = _find(reader, record_id, run_id, attempt)
+    run, trial = _find(reader, record_id, run_id, attempt, variant)
     facts = _facts(reader, run, trial)
     if as_json:
         print_json(facts)
@@ -42,22 +43,29 @@ def command(record_id: str, run_id: str | None, store: str, attempt: int, as_jso
     return 0
 
 
-def _find(reader: Reader, record_id: str, run_id: str | None, attempt: int) -> tuple[RunRow, TrialRecord]:
+def _find(reader: Reader, record_id: str, run_id: str | None, attempt: int, variant: str | None) -> tuple[RunRow, TrialRecord]:
     runs = [reader.run(run_id)] if run_id else reader.runs()
-    seen: set[str] = set()
+    seen: dict[str, list[str]] = {}
     for run in runs:
+        found = None
         for trial in reader.trials(run.run_id, run.overlay):
-            seen.add(trial.planned.record_id)
-            if trial.planned.record_id == record_id and trial.planned.attempt == attempt:
-                return run, trial
-    raise ConfigError(f"{reader.database.url}: {unknown('record', record_id, seen)}")
+            p = trial.planned
+            seen.setdefault(p.record_id, []).append(f"attempt {p.attempt} of variant {p.prompt_variant_id}")
+            if (p.record_id, p.attempt) == (record_id, attempt) and variant in (None, p.prompt_variant_id):
+                found = trial if found is None or p.prompt_variant_id == "default" else found
+        if found is not None:
+            return run, found
+    if record_id in seen:
+        there = ", ".join(sorted(set(seen[record_id]))[:20])
+        raise ConfigError(f"{reader.database.name}: record {record_id!r} has no such attempt or variant; it has: {there}")
+    raise ConfigError(f"{reader.database.name}: {unknown('record', record_id, seen)}")
 
 
 def _facts(reader: Reader, run: RunRow, trial: TrialRecord) -> dict[str, Any]:
     p, scored = trial.planned, trial.scored
     where = {"benchmark": run.benchmark, "model": run.model, "run_id": run.run_id}
     facts: dict[str, Any] = {
-        "record": {"record_id": p.record_id, "attempt": p.attempt, **where},
+        "record": {"record_id": p.record_id, "attempt": p.attempt, "prompt_variant_id": p.prompt_variant_id, **where},
         "prompt": "\n\n".join(f"[{m['role']}] {m.get('content', '')}" for m in msgspec.json.decode(reader.fetch(p.prompt))),
         "reference": p.reference,
     }
@@ -68,6 +76,8 @@ def _facts(reader: Reader, run: RunRow, trial: TrialRecord) -> dict[str, Any]:
             "finish_reason": c.finish_reason, "usage": c.usage, "latency_seconds": c.latency_seconds, "ttft_seconds": c.ttft_seconds,
             "cost_usd": c.cost_usd, "started_at": _time(c.started_at), "retries": c.retries,
         }  # fmt: skip
+        if c.turns:
+            facts["turns"] = c.turns
     if trial.failed is not None:
         facts["failed"] = {"kind": trial.failed.error_kind, "error": trial.failed.error}
     if scored is not None and trial.answered is not None:

@@ -23,6 +23,8 @@ COMMANDS = {
     "doctor": "What works on this machine, and the command that mends what does not.",
     "estimate": "Calls, tokens, cost and time before paying.",
     "reparse-judge": "Read stored judge replies again, without asking.",
+    "rescore": "Score stored answers again, in another way, without asking the model.",
+    "timeline": "What happened to one record, stage by stage.",
     "explain": "One record on one screen: prompt, answer, parse, score, why.",
     "store": "The record: info, verify, rebuild, migrate, merge.",
     "import": "Bring in the logs of other tools.",
@@ -73,7 +75,9 @@ def main(args: list[str] | None = None) -> NoReturn:
     except TriposError as error:
         if os.environ.get("TRIPOS_TRACEBACK"):
             raise
-        click.echo(f"tripos: {error}", err=True)
+        from tripos.reports.tables import clean
+
+        click.echo(f"tripos: {clean(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

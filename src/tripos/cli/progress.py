@@ -11,7 +11,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-from tripos.reports.tables import err, shown, warn
+from tripos.reports.tables import clean, err, shown, warn
 from tripos.runs.plan import Plan
 from tripos.runs.runner import RunResult, Watcher
 from tripos.runs.spec import SuiteSpec
@@ -65,14 +65,14 @@ class Progress(Watcher):
 
     def warn(self, message: str) -> None:
         if self._live is not None:
-            self._live.console.print(f"! {message}", markup=False, style="yellow")
+            self._live.console.print(f"! {clean(message)}", markup=False, style="yellow")
         else:
             warn(message)
 
     def _name(self) -> str:
         assert self._plan is not None
         where = f"[{self.number}/{len(self.suite.runs)}] " if len(self.suite.runs) > 1 else ""
-        return f"{where}{self._plan.spec.benchmark} x {self._plan.spec.model.name}"
+        return clean(f"{where}{self._plan.spec.benchmark} x {self._plan.spec.model.name}")
 
     def _draw(self) -> None:
         while not self._stop.wait(_TICK_SECONDS):

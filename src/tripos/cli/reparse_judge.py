@@ -26,6 +26,7 @@ def command(file: Path, out: Path | None, in_place: bool, summary_out: Path | No
 
     from tripos.core.errors import ConfigError
     from tripos.results.result_file import read_results
+    from tripos.runs.published import renew
     from tripos.runs.reparse import reparse
     from tripos.store.database import Database
     from tripos.store.reading import Reader
@@ -46,6 +47,8 @@ def command(file: Path, out: Path | None, in_place: bool, summary_out: Path | No
     finally:
         if writer is not None:
             writer.close()
+    if writer is not None and reader is not None and (results.summary or {}).get("run_id") in {r.run_id for r in reader.runs()}:
+        renew(file, reader)
     summary = summary_out or target.with_name(target.name + (".reparse.json" if in_place else ".summary.json"))
     summary.write_bytes(msgspec.json.format(msgspec.json.encode(asdict(found)), indent=2) + b"\n")
     if as_json:

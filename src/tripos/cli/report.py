@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tripos.core.errors import ConfigError
-from tripos.reports.tables import out, print_json
+from tripos.reports.tables import print_json, say
 
 if TYPE_CHECKING:
     from tripos.results.comparison import ComparisonRow
@@ -34,7 +34,7 @@ def command(files: tuple[Path, ...], page_path: Path | None, title: str, as_json
             page_path.write_text(page(title, summaries, _comparisons(results)))
         except OSError as error:
             raise ConfigError(f"cannot write {page_path}: {error.strerror}") from error
-        out().print(f"{page_path}: {len(results)} runs", markup=False)
+        say(f"{page_path}: {len(results)} runs")
     elif as_json:
         print_json(summaries[0] if len(summaries) == 1 else {"runs": summaries})
     else:
@@ -49,7 +49,19 @@ def _summary(results: ResultFile) -> dict[str, Any]:
     if results.summary is None:
         again = f"run the same command again, or `tripos summarize {results.path}`"
         raise ConfigError(f"{results.path} has no summary beside it, the run did not end: {again}")
+    _agree(results.path, results.records, results.summary)
     return results.summary
+
+
+def _agree(path: Path, records: list[dict[str, Any]], summary: dict[str, Any]) -> None:
+    """A summary that is older than its records (or of another run) would be a wrong score."""
+    right = [r["is_correct"] for r in records if r.get("is_correct") is not None]
+    for name, counted in (("scored_samples", len(right)), ("correct", sum(map(bool, right)))):
+        if name in summary and summary[name] != counted:
+            raise ConfigError(
+                f"{path} and its summary do not agree: {name} is {summary[name]} in the summary, {counted} in the records; "
+                "run the same command again, it writes both anew"
+            )
 
 
 def _comparisons(results: list[ResultFile]) -> list[ComparisonRow]:

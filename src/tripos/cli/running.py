@@ -14,6 +14,7 @@ from tripos.core.errors import ConfigError
 from tripos.engines.endpoint import Budget
 from tripos.reports.run_report import print_run, print_suite
 from tripos.reports.tables import print_json, print_table, warn
+from tripos.reports.trackers import Tracking, require
 from tripos.runs.endpoints import Endpoints
 from tripos.runs.runner import RunResult, run_all, run_in_loop
 from tripos.runs.spec import RunSpec, SuiteSpec, public
@@ -48,11 +49,13 @@ def execute(suite: SuiteSpec, *, as_json: bool, compact: bool, trace_detail: boo
 def run_suite(suite: SuiteSpec) -> list[RunResult]:
     """Runs a suite with a live display."""
     first = suite.runs[0]
-    with Progress(suite) as progress:
+    for warning in require(suite.runs):
+        warn(warning)
+    with Progress(suite) as progress, Tracking(progress) as watcher:
 
         async def work() -> list[RunResult]:
             endpoints = Endpoints(Budget(first.max_cost_usd, first.max_tokens_total))
-            return await run_all(suite.runs, first.store, endpoints, progress)
+            return await run_all(suite.runs, first.store, endpoints, watcher)
 
         results: list[RunResult] = run_in_loop(work)
     return results
@@ -101,7 +104,7 @@ def _trace(result: RunResult) -> None:
             rows.append(
                 [
                     r["record_id"],
-                    r["attempt"],
+                    f"{r['prompt_variant_id']} {r['attempt']}",
                     r["outcome"],
                     r["score"],
                     r["latency_seconds"],
@@ -111,4 +114,4 @@ def _trace(result: RunResult) -> None:
                 ]
             )
     click.echo()
-    print_table("Samples", ["Record", "Attempt", "Outcome", "Score", "Latency s", "TTFT s", "Tokens", "Error"], rows, right=(3, 4, 5, 6))
+    print_table("Samples", ["Record", "Way, attempt", "Outcome", "Score", "Latency s", "TTFT s", "Tokens", "Error"], rows, right=(3, 4, 5, 6))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tripos.reports.tables import print_json, print_table
+from tripos.reports.tables import clean, print_json, print_table
 from tripos.runs.spec import DEFAULT_STORE
 
 _store = click.option("--store", default=DEFAULT_STORE, show_default=True, help="A path or postgresql://...")
@@ -67,11 +67,11 @@ def verify(store: str, results: tuple[Path, ...], as_json: bool) -> int:
         f"{report.events} events of {report.streams} streams, {report.blobs} blobs, {report.rows} derived rows: {_found(report.wrong)}"
     )
     for finding in report.findings:
-        click.echo(f"  {finding}")
+        click.echo(f"  {clean(str(finding))}")
     for path, found in checked.items():
         click.echo(f"{path}: {_found(len(found))}")
         for line in found[:20]:
-            click.echo(f"  {line}")
+            click.echo(f"  {clean(line)}")
     return 0 if sound else 1
 
 

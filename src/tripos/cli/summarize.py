@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tripos.reports.tables import print_json
+from tripos.reports.tables import clean, print_json
 
 
 @click.command("summarize")
@@ -37,5 +37,5 @@ def command(file: Path, as_json: bool) -> int:
         return 0
     for name, value in facts.items():
         text = "not measured" if value is None else f"{value:.4f}" if isinstance(value, float) else value
-        click.echo(f"{name + ':':<11}{text}")
+        click.echo(f"{name + ':':<11}{clean(str(text))}")
     return 0

@@ -22,7 +22,7 @@ from tripos.core.secret import without_password
 from tripos.engines.chat_completion import Body, assemble, completion_of, read, words_of
 from tripos.engines.discovery import api_key_for, default_base_url
 from tripos.engines.engine import EngineSettings, Preflight, engine
-from tripos.engines.hosted import fault
+from tripos.engines.hosted import fault, missing_key
 from tripos.engines.prices import cost_usd
 
 _HOSTED = "https://api.openai.com/"
@@ -117,6 +117,8 @@ class OpenAICompatible:
     async def preflight(self) -> Preflight:
         """GET /models. A server without a (working) list gets a warning, one that lists other models is refused."""
         url = f"{self._shown}/models"
+        if self.hosted and not self._api_key:
+            raise missing_key("openai", "OPENAI_API_KEY", "--api-key")
         try:
             response = await self._connect().get(f"{self.url}/models").timeout(timedelta(seconds=_LISTING_SECONDS)).build().send()
             data = bytes(await response.bytes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tripos.reports.tables import out, print_table, shown
+from tripos.reports.tables import print_table, say, shown
 
 if TYPE_CHECKING:
     from tripos.runs.runner import RunResult
@@ -29,26 +29,26 @@ _COLUMNS = ("mean", "median", "min", "max", "std", "p90", "p95", "p99")
 
 def print_run(summary: dict[str, Any], path: str, *, compact: bool = False) -> None:
     """Accuracy with interval, how candidates ended, latency and tokens, groups, notices, files."""
-    console = out()
-    console.print()
-    console.print(f"{summary['benchmark']} x {summary['model']}", style="bold", markup=False)
-    console.print(headline(summary), markup=False)
+    say("")
+    say(f"{summary['benchmark']} x {summary['model']}", style="bold")
+    say(headline(summary))
     outcomes = ", ".join(f"{n} {name}" for name, n in summary.get("outcomes", {}).items() if n)
     if outcomes:
-        console.print(f"outcomes: {outcomes}", markup=False)
+        say(f"outcomes: {outcomes}")
     if not compact:
         extra = {**summary.get("metrics", {}), **summary.get("aggregates", {})}
         if extra:
             print_table("Further metrics", ["Metric", "Value"], list(extra.items()), right=(1,))
-        print_stats(summary)
+    print_stats(summary)
+    if not compact:
         print_groups("By subject", summary.get("per_subject") or {})
         for name, groups in (summary.get("per_dimension") or {}).items():
             print_groups(f"By {name}", groups)
     _failures(summary)
     for notice in summary.get("notices", ()):
-        console.print(f"! {notice}", style="yellow", markup=False)
+        say(f"! {notice}", style="yellow")
     cost = summary.get("total_cost_usd")
-    console.print(f"cost: {'not known' if cost is None else f'${cost:.4f}'} · results: {path}", markup=False)
+    say(f"cost: {'not known' if cost is None else f'${cost:.4f}'} · results: {path}")
 
 
 def headline(summary: dict[str, Any]) -> str:
@@ -93,7 +93,7 @@ def print_suite(results: Sequence[RunResult]) -> None:
     print_table("Suite", columns, rows, right=(3, 5, 6))
     notices = {n for r in results if r.summary is not None for n in r.summary["notices"] if n.startswith("SIMULATED")}
     for notice in notices:
-        out().print(f"! {notice}", style="yellow", markup=False)
+        say(f"! {notice}", style="yellow")
 
 
 def _failures(summary: dict[str, Any]) -> None:

@@ -17,16 +17,22 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
-    """A table; numbers to the right where told. Nothing in a cell is read as markup."""
+    """A table; numbers to the right where told. Nothing in a cell or title is read as markup."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    say(title, style="bold")  # a title of the table itself would be folded to its width
+    table = Table(header_style="bold")
     for number, name in enumerate(columns):
         table.add_column(name, justify="right" if number in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
     out().print(table)
+
+
+def say(text: str, *, style: str | None = None) -> None:
+    """Lines on stdout, whoever wrote them: nothing in them is markup or drives the terminal."""
+    out().print(clean(text), style=style, markup=False)
 
 
 @cache
@@ -47,7 +53,7 @@ def err() -> Any:
 
 def warn(message: str) -> None:
     """One line on stderr."""
-    click.echo(f"! {message}", err=True)
+    click.echo(f"! {clean(message)}", err=True)
 
 
 def shown(value: Any, digits: int = 4) -> str:

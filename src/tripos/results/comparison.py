@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tripos.core.errors import ConfigError, unknown
-from tripos.core.records import Outcome
 from tripos.results.corrections import adjust
 from tripos.results.group_keys import OF_CANDIDATE, canonical
 from tripos.results.items import Codes, Floats
@@ -25,7 +24,7 @@ from tripos.results.rows import UnsupportedKey
 from tripos.results.score_table import ScoreTable, dense, order_of
 from tripos.results.verdict import verdict
 
-NEEDS = ("item_id", "prompt_variant_id", "cluster", "outcome")
+NEEDS = ("item_id", "prompt_variant_id", "cluster", "truncated")
 """Columns that a table must have to be compared, beside the side and the group."""
 
 LOWER_IS_BETTER = ("seconds", "cost", "tokens", "joules", "watts", "ttft")
@@ -226,8 +225,8 @@ def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, gro
     """Every pair in every group that either side has, sorted by pair and group."""
     units = _Units(table, side, canonical(group_by))
     groups = table.columns[canonical(group_by)]
-    outcomes = table.columns["outcome"]
-    cut = np.isin(outcomes.codes, outcomes.codes_of([Outcome.TRUNCATED.value]))
+    truncated = table.columns["truncated"]
+    cut = np.isin(truncated.codes, truncated.codes_of([True]))
     found = []
     for before, after in pairs:
         keys, left, right = units.pair(before, after)
@@ -237,8 +236,8 @@ def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, gro
         for group in np.unique(of_group):
             span = slice(*np.searchsorted(of_group, [group, group + 1]))
             here = cut & (units.groups == group)
-            truncated = [int((here & (units.side.codes == units.side.codes_of([name])[0])).sum()) for name in (before, after)]
-            sides = (_Side(left[span], truncated[0]), _Side(right[span], truncated[1]))
+            counts = [int((here & (units.side.codes == units.side.codes_of([name])[0])).sum()) for name in (before, after)]
+            sides = (_Side(left[span], counts[0]), _Side(right[span], counts[1]))
             label = groups.labels[groups.codes[units.group_rows[group]]]
             in_pair.append(_Match(label, (before, after), sides, units.clusters(rows[span])))
         found += sorted(in_pair, key=lambda match: order_of(match.group))

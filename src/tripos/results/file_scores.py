@@ -21,7 +21,7 @@ SIDE = "side"
 """The column that says from which file (or run) a row comes."""
 _FIELDS = {"benchmark_id": "benchmark", "model_id": "model", "item_id": "record_id"}
 """Where a file has another name for a key."""
-_ABSENT = {"prompt_variant_id": "default", "outcome": None, "cluster": None}
+_ABSENT = {"prompt_variant_id": "default", "cluster": None}
 """What stands for a field that older files, and those of others, do not have."""
 
 
@@ -78,8 +78,8 @@ def _field(record: dict[str, Any], key: str, file: ResultFile) -> Any:
     if name in record:
         value = record[name]
         return str(value) if key == "item_id" else (value if value is not None else _ABSENT.get(key))
-    if key == "outcome":  # files of others say only that something went wrong
-        return Outcome.INFRASTRUCTURE_FAILED.value if record.get("error") else Outcome.SCORED.value
+    if key == "truncated":
+        return record.get("outcome") == Outcome.TRUNCATED.value
     if key in _ABSENT:
         return _ABSENT[key]
     dimensions = record.get("dimensions")

@@ -28,7 +28,7 @@ OF_TRIAL = {
     "cluster": "cluster",
 }
 """Key to column of the `trial` table."""
-OF_CANDIDATE = ("status", "outcome")
+OF_CANDIDATE = ("status", "outcome", "truncated")
 RESERVED = ("metric_id", *OF_RUN, *OF_TRIAL, *OF_CANDIDATE)
 """These names win over generation parameters, which win over dimensions of the same name."""
 

@@ -71,7 +71,7 @@ class Projections:
     def table(
         self,
         metric_id: str,
-        keys: Collection[str] = (),
+        keys: Sequence[str] = (),
         *,
         trial_hashes: Collection[str] | None = None,
         slice_ids: Collection[str] | None = None,
@@ -88,7 +88,7 @@ class Projections:
         from tripos.results.store_scores import Wanted, read_scores
 
         parts = self.parts(evaluation_hash, transform_hash)
-        self._check_keys(list(keys), parts)
+        self._check_keys(keys, parts)
         self._check_labels(parts, "slice_id", slice_ids)
         self._check_labels(parts, "prompt_variant_id", prompt_variant_ids)
         names = frozenset(canonical(k) for k in keys) - {"metric_id"}
@@ -198,7 +198,7 @@ class Projections:
     def _parameters(self) -> set[str]:
         return {name for run in self.runs for name in run.parameters}
 
-    def _check_keys(self, keys: list[str], parts: list[Part]) -> None:
+    def _check_keys(self, keys: Sequence[str], parts: list[Part]) -> None:
         from tripos.results.store_scores import dimension_keys
 
         known = {*RESERVED, *self._parameters()}

@@ -120,8 +120,8 @@ class _Reading:
         self.fields = sorted(keys & OF_TRIAL.keys())
         filters = {"trial_hash": wanted.trial_hashes, "slice_id": wanted.slice_ids, "prompt_variant_id": wanted.prompt_variant_ids}
         self.filters = {field: allowed for field, allowed in filters.items() if allowed is not None}
-        self.with_outcome = bool(keys & {*OF_CANDIDATE})
-        self.coders = {key: Coder() for key in (*self.constants, *self.fields, "dimensions", "outcome")}
+        self.with_outcome, self.with_truncated = bool(keys & {"status", "outcome"}), "truncated" in keys
+        self.coders = {key: Coder() for key in (*self.constants, *self.fields, *OF_CANDIDATE, "dimensions")}
         self.values: list[Floats] = []
         self.rows_of: dict[str, int] = {}
         models = [(p.run.row.benchmark, p.run.row.model) for p in parts]
@@ -129,7 +129,8 @@ class _Reading:
         overlays = _by_overlay(parts)
         narrow = {overlay: _narrow(database, runs) for overlay, runs in overlays.items()}
         self.scores = {overlay: self._scores(overlay, narrow[overlay]) for overlay in overlays}
-        self.endings = {overlay: self._endings(overlay, narrow[overlay]) for overlay in overlays} if self.with_outcome else {}
+        self.endings = {overlay: self._endings(overlay, narrow[overlay]) for overlay in overlays if self.with_outcome}
+        self.cut = {overlay: self._truncated(overlay, narrow[overlay]) for overlay in overlays if self.with_truncated}
 
     def _scores(self, overlay: str, narrow: _Narrow) -> Numbers:
         metric = self.wanted.metric_id
@@ -151,6 +152,11 @@ class _Reading:
             database, "candidate", "status", asked, narrow=few
         )
 
+    def _truncated(self, overlay: str, narrow: _Narrow) -> frozenset[str]:
+        """Candidates that count as cut at max_tokens; they are few."""
+        sql = f"SELECT candidate_id FROM verdict WHERE overlay = ? AND outcome = ?{narrow.sql}"
+        return frozenset(r[0] for r in self.database.execute(sql, (overlay, Outcome.TRUNCATED.value, *narrow.parameters)))
+
     def take(self, part: Part) -> None:
         """Adds the trials of a run."""
         row = part.run.row
@@ -167,6 +173,8 @@ class _Reading:
             self.coders[field].add(labels)
         if self.with_outcome:
             self.coders["outcome"].add(_outcomes(*self.endings[part.overlay], names))
+        if self.with_truncated:
+            self.coders["truncated"].add(list(map(self.cut[part.overlay].__contains__, columns[0])))
         for key in self.constants:
             self.coders[key].add_constant(_of_run(part.run, key), rows)
 
@@ -191,6 +199,8 @@ class _Reading:
             columns |= _of_dimensions(self.coders["dimensions"].column(), self.dimensions)
         if self.with_outcome:
             columns |= _of_outcome(self.coders["outcome"].column())
+        if self.with_truncated:
+            columns["truncated"] = self.coders["truncated"].column()
         return ScoreTable(
             metric_id=metric,
             values=np.concatenate(self.values) if self.values else np.empty(0),

@@ -23,6 +23,8 @@ _floats = msgspec.json.Decoder(list[float]).decode
 _STARTS = "123456789abcdef"
 """Candidate ids are hexadecimal: the table is read in sixteen parts, so that memory does not grow with it."""
 
+_WHOLE = ("is_correct", "prompt_tokens", "completion_tokens")
+
 Keys = NDArray[np.bytes_]
 
 
@@ -54,7 +56,8 @@ def read_columns(database: Database, table: str, columns: Sequence[str], where: 
 
 def read_numbers(database: Database, table: str, column: str, where: Where, *, narrow: bool) -> Numbers:
     """A number of every candidate that has one; exact to the last bit."""
-    number = "group_concat(quote({}))" if database.dialect is SQLITE else "string_agg(({})::text, ',')"
+    exact = "{}" if column in _WHOLE else "quote({})"  # SQLite shortens floating-point numbers where they become text
+    number = f"group_concat({exact})" if database.dialect is SQLITE else "string_agg(({})::text, ',')"
     identity = "group_concat(candidate_id, '')" if database.dialect is SQLITE else "string_agg(candidate_id, '')"
     sql = f"SELECT {identity}, {number.format(column)}, min(length(candidate_id)), max(length(candidate_id)) FROM {table}"
     keys, values = [], []

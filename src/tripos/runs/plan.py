@@ -157,8 +157,6 @@ def _backend_settings(spec: RunSpec, backend: str, endpoints: Endpoints) -> Back
         max_turns=spec.max_turns,
         max_tokens=spec.max_sample_tokens,
         seconds=min(seconds, default=None),
-        external_base_url=spec.external_base_url,
-        external_api_key=spec.external_api_key,
     )
 
 

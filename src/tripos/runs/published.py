@@ -11,12 +11,12 @@ import msgspec
 
 from tripos.benchmarks.benchmark import benchmarks
 from tripos.core.errors import ConfigError
-from tripos.results.result_file import key_of, read_results
+from tripos.results.result_file import ResultFile, key_of, read_results
 from tripos.runs.columns import Columns
 from tripos.runs.lines import Header
 from tripos.runs.results_file import line_of
 from tripos.runs.spec import ModelSpec
-from tripos.runs.summary import Summary, figures
+from tripos.runs.summary import Summary, figures, notices, write_summary
 from tripos.store.reading import Reader
 
 _NOT_DERIVED = {"scoring_metadata"}  # a second reading of judge replies adds to it
@@ -29,10 +29,34 @@ def differences(path: Path, reader: Reader) -> list[str]:
         ConfigError: the file or its summary is missing, or was not written from a store.
         StoreError: the store does not hold its run.
     """
+    results, summary = _stated(path)
+    found, derived = _derived(results, summary, reader)
+    return found + _compared({name: summary.get(name) for name in derived}, derived, "summary")
+
+
+def renew(path: Path, reader: Reader) -> None:
+    """Writes the summary of a results file anew, after verdicts of its run have changed in the store.
+
+    Raises:
+        ConfigError, StoreError: as `differences`.
+    """
+    results, summary = _stated(path)
+    _, derived = _derived(results, summary, reader)
+    unscored = {r["record_id"] for r in results.records if r.get("is_correct") is None}
+    summary |= derived | {"failures": [f for f in summary.get("failures", ()) if f["record_id"] in unscored]}
+    write_summary(summary | {"notices": notices(summary)}, path)
+
+
+def _stated(path: Path) -> tuple[ResultFile, Summary]:
     results = read_results(path)
     summary = results.summary
     if summary is None or not {"run_id", "overlay", "planned"} <= summary.keys():
         raise ConfigError(f"{path}: there is no summary beside it that names a run; only files written by `tripos run` can be verified")
+    return results, summary
+
+
+def _derived(results: ResultFile, summary: Summary, reader: Reader) -> tuple[list[str], Summary]:
+    """What the lines say otherwise than the record, and the figures that follow from the record."""
     run = reader.run(str(summary["run_id"]))
     hardware = _hardware(summary)
     aggregate = _aggregate(summary)
@@ -54,8 +78,8 @@ def differences(path: Path, reader: Reader) -> list[str]:
     derived = figures(columns.close(), int(summary["planned"]))
     if aggregate is not None:
         derived["aggregates"] = aggregate(columns.details)
-    derived = msgspec.json.decode(msgspec.json.encode(derived))
-    return found + _compared({name: summary.get(name) for name in derived}, derived, "summary")
+    plain: Summary = msgspec.json.decode(msgspec.json.encode(derived))
+    return found, plain
 
 
 def _hardware(summary: Summary) -> ModelSpec:

@@ -40,9 +40,12 @@ class ResultsFile:
 
 
 def make_way(path: Path, run_id: str) -> Path | None:
-    """Moves the results of another run aside, so that nothing paid for is lost. Returns where they went."""
-    if not path.exists() or path.stat().st_size == 0:
-        return None
+    """Moves the results of another run aside with their summary, so that nothing paid for is lost. Returns where they went."""
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            return None
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}; choose another place with -o") from error
     try:
         with path.open("rb") as file:
             owner = msgspec.json.decode(file.readline()).get("run_id")
@@ -57,7 +60,14 @@ def make_way(path: Path, run_id: str) -> Path | None:
         number += 1
         aside = path.with_name(f"{stem}.{number}{path.suffix}")
     path.rename(aside)
+    if summary_of(path).exists():
+        summary_of(path).rename(summary_of(aside))
     return aside
+
+
+def summary_of(path: Path) -> Path:
+    """Where the summary of a results file is."""
+    return path.with_name(path.name + ".summary.json")
 
 
 def wanted(plan: Plan, reader: Reader) -> Iterator[TrialRecord]:

@@ -27,7 +27,7 @@ from tripos.runs.measuring import Measuring, measuring
 from tripos.runs.pipeline import Ended, Job, Pipeline
 from tripos.runs.plan import Plan, prepare
 from tripos.runs.provenance import provenance
-from tripos.runs.results_file import ResultsFile, lay, make_way
+from tripos.runs.results_file import ResultsFile, lay, make_way, summary_of
 from tripos.runs.spec import RunSpec, public
 from tripos.runs.summary import Summary, public_options, summarise, write_summary
 from tripos.runs.tally import Tally
@@ -76,6 +76,9 @@ class Watcher:
 
     def planned(self, plan: Plan, tally: Tally) -> None:
         """A run is about to start."""
+
+    def sample(self, line: bytes) -> None:
+        """A line of the results file is durable. Called in the writer's thread."""
 
     def ended(self, result: RunResult) -> None:
         """A run has ended."""
@@ -127,11 +130,12 @@ class Runner:
         if moved is not None:
             self.watcher.warn(f"{path} held another run; it is now {moved}")
         resumed = lay(plan, header, self.reader) > 0
+        summary_of(path).unlink(missing_ok=True)  # it comes back at the end; until then it would speak for other records
         file = ResultsFile(path)
         tally = Tally(plan.planned)
         self.watcher.planned(plan, tally)
         self.writer.write(plan.run_id, [_started(plan)])
-        pipeline = Pipeline(plan, self.writer, header, _Ending(tally, file), telemetry)
+        pipeline = Pipeline(plan, self.writer, header, _Ending(tally, file, self.watcher), telemetry)
         feed = self._feed(plan, tally)
         try:
             async with telemetry.running(self.endpoints, self.watcher.warn) if telemetry is not None else contextlib.nullcontext():
@@ -214,12 +218,13 @@ class Runner:
 class _Ending:
     """What happens when a job's events are durable: its line is written, then the tally moves."""
 
-    def __init__(self, tally: Tally, file: ResultsFile) -> None:
-        self.tally, self.file = tally, file
+    def __init__(self, tally: Tally, file: ResultsFile, watcher: Watcher) -> None:
+        self.tally, self.file, self.watcher = tally, file, watcher
 
     def __call__(self, ended: Ended, text: bytes) -> None:
         self.file.append(text)
         self.tally.add(ended)
+        self.watcher.sample(text)
 
 
 class _Link:
@@ -241,8 +246,10 @@ class _Graders:
         self.control = control
         self._places = asyncio.Semaphore(limit)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._error: BaseException | None = None
 
     async def add(self, grading: Awaitable[None]) -> None:
+        self._raise()
         await self._places.acquire()
         task = asyncio.create_task(self._grade(grading))
         self._tasks.add(task)
@@ -252,6 +259,11 @@ class _Graders:
     async def wait(self) -> None:
         while self._tasks:
             await _all(list(self._tasks))
+        self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
 
     async def _grade(self, grading: Awaitable[None]) -> None:
         try:
@@ -264,12 +276,15 @@ class _Graders:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self.control.tasks.discard(task)
+        if not task.cancelled() and self._error is None:
+            self._error = task.exception()
 
 
 async def _all(tasks: list[asyncio.Task[Any]]) -> None:
     """Waits for all; a dropped task is fine (the person asked for it), the first real error is raised."""
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-    error = next((t.exception() for t in done if not t.cancelled() and t.exception() is not None), None)
+    errors = [t.exception() for t in done if not t.cancelled()]  # all are looked at, else asyncio complains of the others
+    error = next((e for e in errors if e is not None), None)
     if error is not None:
         for task in pending:
             task.cancel()

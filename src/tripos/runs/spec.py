@@ -140,8 +140,10 @@ class SuiteSpec:
 
 
 def slug(name: str) -> str:
-    """A model name as part of a file name, as the seed has it: `/` and `:` become `-`; anything else unsafe too."""
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name).lstrip(".") or "model"
+    """A model name as part of a file name, as the seed has it: `/` and `:` become `-`; anything else unsafe too. File systems
+    allow 255 bytes a name, so a long one is cut."""
+    safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name).lstrip(".") or "model"
+    return safe.encode()[:120].decode(errors="ignore")
 
 
 def public(value: Any) -> Any:

@@ -20,7 +20,7 @@ from tripos.runs.columns import Columns, mean, total
 from tripos.runs.measuring import telemetry_summary
 from tripos.runs.plan import Plan
 from tripos.runs.provenance import provenance
-from tripos.runs.results_file import wanted
+from tripos.runs.results_file import summary_of, wanted
 from tripos.runs.spec import public
 from tripos.runs.tally import Tally
 from tripos.store.reading import Reader
@@ -161,7 +161,7 @@ def notices(summary: Summary) -> list[str]:
 
 def write_summary(summary: Summary, path: Path) -> Path:
     """Writes `{path}.summary.json`, atomically."""
-    target = path.with_name(path.name + ".summary.json")
+    target = summary_of(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     temporary.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     temporary.replace(target)

@@ -111,7 +111,8 @@ class Database:
 
     def _has(self, table: str) -> bool:
         if self.dialect is POSTGRESQL:
-            return bool(self.execute("SELECT to_regclass(?) IS NOT NULL", (table,))[0][0])
+            # not to_regclass: within a transaction its cache does not see what another session has just made
+            return bool(self.execute("SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND tablename = ?", (table,)))
         return bool(self.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)))
 
     @property
@@ -188,7 +189,7 @@ class Database:
         self._connection.close()
 
     def _words(self, sql: str) -> str:
-        return sql.replace("?", "%s") if self.dialect is POSTGRESQL else sql
+        return sql.replace("%", "%%").replace("?", "%s") if self.dialect is POSTGRESQL else sql
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

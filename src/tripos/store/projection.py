@@ -6,6 +6,7 @@ a rebuild and a merge of shards agree to the byte. The rules, where "earlier" an
 - trial: the newest `trial_planned` of a run, record, prompt variant and attempt.
 - candidate: the earliest `answered`; it never changes, whatever comes later. Without any, the newest `failed`.
 - verdict, with its metrics: the newest `scored` of an overlay among those that graded the answer that counts.
+- measure: one row a share of a `measured` event; it is of the answer in the same stream.
 - run: named and started by its earliest `run_started`, configured by its newest; status by the newest event of both kinds.
 
 `apply` relies on one thing: an answer is applied no later than the verdicts that graded it. Live this is so because nobody
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tripos.store.database import Database
-from tripos.store.events import SPAN, Answered, Failed, RunEnded, RunStarted, Scored, Stored, TrialPlanned, decode
+from tripos.store.events import SPAN, Answered, Failed, Measured, RunEnded, RunStarted, Scored, Stored, TrialPlanned, decode
 
 _plain = msgspec.json.Encoder(order="sorted").encode
 
@@ -66,6 +67,7 @@ _CANDIDATE = _upsert(
 )
 _VERDICT = _upsert("verdict", "candidate_id overlay", "outcome answer value is_correct reference_hash judge_cost_usd at position")
 _METRIC = "INSERT INTO metric (candidate_id, overlay, metric_id, value) VALUES (?,?,?,?)"
+_MEASURE = _upsert("measure", "candidate_id position", "energy_joules power_watts gpu_utilization_pct")
 _RUN = _upsert(
     "run",
     "run_id",
@@ -84,6 +86,11 @@ def apply(database: Database, batch: Sequence[Stored]) -> int:
     before = _known(database, {s.event.candidate_id for s in batch if isinstance(s.event, (Answered, Failed, Scored))})
     counting, late = _candidates(database, batch, before)
     late += _verdicts(database, batch, before, counting)
+    shares = [
+        (name, s.position, *map(_number, share)) for s in batch if isinstance(s.event, Measured) for name, share in s.event.shares.items()
+    ]
+    if shares:
+        database.execute_many(_MEASURE, shares)
     for run_id in sorted({s.run_id for s in batch if isinstance(s.event, (RunStarted, RunEnded))}):
         _run(database, run_id)
     return late
@@ -124,7 +131,7 @@ def _candidates(database: Database, batch: Sequence[Stored], before: dict[str, _
             best[event.candidate_id] = stored
     displaced = [(name,) for name in best if name in before and before[name].answered]
     if displaced:  # what was said of the other answer does not count any more
-        pass
+        database.execute_many("DELETE FROM verdict WHERE candidate_id = ?", displaced)
         database.execute_many("DELETE FROM metric WHERE candidate_id = ?", displaced)
     if best:
         database.execute_many(_CANDIDATE, [_candidate_row(s) for s in best.values()])

@@ -82,19 +82,25 @@ def _chains(database: Database, report: Report) -> None:
         if found != place:
             report.add(f"before {where}: {found - place} events are missing")
         place = found + 1
-        expected = link(last, str(names.get(number, "")), found, run_id, at, bytes(body))
-        last = bytes(digest)  # go on from what is written, so that one changed event is one finding
-        event = _decoded(bytes(body))
-        if expected != last:
+        raw = _raw(body)
+        expected = link(last, names.get(number, ""), found, run_id, at, raw)
+        last = _raw(digest)  # go on from what is written, so that one changed event is one finding
+        event = _decoded(raw)
+        if expected != last or body is not raw:
             report.add(f"{where}: it, or the one before it, is not what was written{_record(event)}")
         elif event is None:
             report.add(f"{where}: it cannot be read")
         elif (kind, candidate_id) != (kind_of(event), _failed(event)):
             report.add(f"{where}: its columns do not fit its body{_record(event)}")
-        wanted.update(_blobs_in(bytes(body)))
+        wanted.update(_blobs_in(raw))
         if len(wanted) >= CHUNK:
             _present(database, wanted, report)
     _present(database, wanted, report)
+
+
+def _raw(value: Any) -> bytes:
+    """The bytes of a cell; SQLite lets anything stand in a column of bytes."""
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _decoded(body: bytes) -> Event | None:
@@ -136,7 +142,7 @@ def _blobs(database: Database, report: Report) -> None:
         report.blobs += 1
         sha = hashlib.sha256()
         try:
-            with decompressor.stream_reader(bytes(data)) as reader:
+            with decompressor.stream_reader(_raw(data)) as reader:
                 while part := reader.read(1 << 20):
                     sha.update(part)
         except zstandard.ZstdError as error:

@@ -120,7 +120,7 @@ class Attribution:
     _intervals: deque[Interval] = field(default_factory=deque)
     _open: dict[Request, None] = field(default_factory=dict)  # begun and not ended, in order
     _present: dict[Request, float | None] = field(default_factory=dict)  # on the wire at `at`, with their rates
-    _total_rate: float | None = None
+    _total_rate: float = 0.0  # 0: some rate is unknown
     _run: _Integrals = _Integrals()
     _owners: dict[str, _Owner] = field(default_factory=dict)
     _shares: dict[str, Share] = field(default_factory=dict)
@@ -243,7 +243,7 @@ class Attribution:
 
     def _weigh(self) -> None:
         rates = self._present.values()
-        self._total_rate = None if None in rates else sum(rate for rate in rates if rate is not None)
+        self._total_rate = 0.0 if None in rates else sum(rate for rate in rates if rate is not None)
         if not self._present:
             self._run = _Integrals()  # nobody remembers the old ones; small numbers subtract better
 

@@ -76,7 +76,7 @@ def _domains(root: Path) -> list[tuple[Path, str]]:
     found = []
     for package in sorted(root.glob("intel-rapl:*")):
         name = _name(package)
-        if package.name.count(":") != 1 or not name.startswith("package"):
+        if not name.startswith("package"):
             continue
         found.append((package, name))
         found += [(part, f"{name} dram") for part in sorted(package.glob("intel-rapl:*:*")) if _name(part) == "dram"]

@@ -1,0 +1,324 @@
+"""The read side in one object: means, comparisons, timelines, failures, exports, over the runs of a store.
+
+    result = BenchmarkResult.open("results/tripos.db", benchmark="supergpqa", models=["qwen3:8b", "gpt-5-mini"])
+    result.aggregate(group_by=["model_id", "slice_id"], metric_id="accuracy")
+    result.paired_compare(metric_id="accuracy", group_by="subject", p_value_correction="holm")
+
+Every method that cannot find what is asked for says what there is; none returns an empty result for a wrong name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations, groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tripos.core.errors import ConfigError, unknown
+from tripos.results.group_keys import canonical
+from tripos.results.overlays import DEFAULT, UnknownOverlay, overlay_key
+from tripos.results.projections import Projections
+from tripos.results.rows import ProjectionRepo, Row, TrialSummaryRow
+
+if TYPE_CHECKING:
+    from tripos.results.artifacts import ArtifactBundle
+    from tripos.results.evaluation_report import EvaluationReport
+    from tripos.results.score_table import ScoreTable
+    from tripos.results.timeline import RecordTimelineView, RecordType
+
+
+class BenchmarkResult:
+    """Results of a benchmark, in its own words: models, slices, prompt variants, dimensions, metrics.
+
+    Args:
+        projection_repo: where the results are: `Projections`, or anything with its four reading methods.
+        trial_hashes: the trials that count; None means all of the repository's.
+        transform_hashes, evaluation_hashes: the layers there are; empty means: ask the repository.
+        active_transform_hash, active_evaluation_hash: the layer to read, by name or hash; without either, each run's own scores.
+        slice_ids, prompt_variant_ids: keep to these.
+    """
+
+    def __init__(
+        self,
+        *,
+        projection_repo: ProjectionRepo,
+        trial_hashes: Sequence[str] | None,
+        transform_hashes: Sequence[str] | None = None,
+        evaluation_hashes: Sequence[str] | None = None,
+        active_transform_hash: str | None = None,
+        active_evaluation_hash: str | None = None,
+        benchmark_id: str | None = None,
+        slice_ids: Sequence[str] | None = None,
+        prompt_variant_ids: Sequence[str] | None = None,
+    ) -> None:
+        overlay_key(active_transform_hash, active_evaluation_hash)
+        self.projection_repo = projection_repo
+        self._trial_hashes = None if trial_hashes is None else list(trial_hashes)
+        self._chosen = None if trial_hashes is None else frozenset(trial_hashes)
+        self.transform_hashes = list(transform_hashes or [])
+        self.evaluation_hashes = list(evaluation_hashes or [])
+        self.active_transform_hash = active_transform_hash
+        self.active_evaluation_hash = active_evaluation_hash
+        self.benchmark_id = benchmark_id
+        self.slice_ids = list(slice_ids or [])
+        self.prompt_variant_ids = list(prompt_variant_ids or [])
+
+    @classmethod
+    def open(
+        cls,
+        store: str | Path = "results/tripos.db",
+        *,
+        run_ids: Sequence[str] | None = None,
+        benchmark: str | None = None,
+        models: Sequence[str] | None = None,
+        scores: str = DEFAULT,
+    ) -> BenchmarkResult:
+        """Results of runs of a store, read-only.
+
+        Args:
+            run_ids: ids or unique beginnings. Without: the newest run of every configuration of `benchmark` and `models`.
+            scores: which scoring of the answers: `default`, the name of a rescoring, or a hash.
+
+        Raises:
+            ConfigError, StoreError: there is no such store, run, benchmark, model or scoring; lists what there is.
+        """
+        repo = Projections(store, run_ids=run_ids, benchmark=benchmark, models=models, scores=scores)
+        used = {part.overlay for part in repo.parts()}
+        known = {o.overlay for overlays in repo.overlays().values() for o in overlays}
+        transforms = {o.transform for overlays in repo.overlays().values() for o in overlays if o.transform is not None}
+        names = {run.row.benchmark for run in repo.runs}
+        return cls(
+            projection_repo=repo,
+            trial_hashes=None,
+            transform_hashes=sorted(transforms),
+            evaluation_hashes=sorted(known),
+            active_evaluation_hash=next(iter(used)) if len(used) == 1 else None,
+            benchmark_id=names.pop() if len(names) == 1 else None,
+        )
+
+    @property
+    def trial_hashes(self) -> list[str]:
+        """The trials that count."""
+        if self._trial_hashes is None:
+            self._trial_hashes = self._store().trial_hashes()
+        return self._trial_hashes
+
+    @property
+    def overlays(self) -> list[str]:
+        """The scorings that `for_evaluation` takes, with their names: `default (1a2b…)`."""
+        return sorted({o.shown for overlays in self._store().overlays().values() for o in overlays})
+
+    def aggregate(self, *, group_by: Sequence[str], metric_id: str | None = None, level: float = 0.95) -> list[Row]:
+        """Mean of a metric by group: the keys in the order given, `mean`, `count`, then what `aggregate.aggregate` adds.
+
+        Args:
+            group_by: benchmark_id, model_id, slice_id, prompt_variant_id, item_id, metric_id, status, outcome, attempt, subject, run_id,
+                any generation parameter (temperature, …) or any dimension. An empty list means one row over all.
+            metric_id: `accuracy`, `score` or a further metric; None means all of them, never averaged together: without
+                `metric_id` in `group_by` a column says which a row is of.
+
+        Raises:
+            UnsupportedKey: (a ValueError) "Unsupported group_by key: …" with those that exist.
+            ConfigError: no such metric, or nothing to read.
+        """
+        from tripos.results.aggregate import aggregate
+
+        rows = [row for table in self._tables(metric_id, group_by) for row in aggregate(table, group_by, level=level)]
+        if metric_id is None:
+            from tripos.results.score_table import order_of
+
+            rows.sort(key=lambda row: tuple(order_of(row[key]) for key in group_by))
+        return rows
+
+    def paired_compare(
+        self,
+        *,
+        metric_id: str,
+        group_by: str = "slice_id",
+        baseline_model_id: str | None = None,
+        treatment_model_id: str | None = None,
+        p_value_correction: str = "none",
+        margin: float = 0.0,
+        level: float = 0.95,
+    ) -> list[Row]:
+        """Compares models pair by pair within each group; rows have the seed's keys first, then those of `ComparisonRow`.
+
+        Args:
+            baseline_model_id, treatment_model_id: one or both; with one, it meets every other model; with none, all pairs.
+            p_value_correction: none, bonferroni, holm, bh or by, over all rows of this call.
+            margin: the largest difference that does not matter.
+
+        Raises:
+            UnsupportedKey, ConfigError: an unknown key, metric, model or correction, fewer than two models, or nothing to pair.
+        """
+        from tripos.results.comparison import NEEDS, compare
+
+        (table,) = self._tables(metric_id, [group_by, *(n for n in NEEDS if n != canonical(group_by))], compared=True)
+        models = sorted(str(label) for label in table.columns["model_id"].labels)
+        pairs = _pairs(models, baseline_model_id, treatment_model_id)
+        correction = str(getattr(p_value_correction, "value", p_value_correction))
+        rows = compare(table, pairs, group_by=group_by, correction=correction, margin=margin, level=level)
+        return [row.plain(group_by) for row in rows]
+
+    def leaderboard(self, *, metric_id: str | None = None, task_id: str | None = None) -> list[Row]:
+        """Models by slice, best first: {model_id, task_id, metric_id, mean, count, min, max, …}; `task_id` keeps to one slice."""
+        from tripos.results.leaderboard import leaderboard
+
+        return leaderboard(list(self._tables(metric_id, ["model_id", "slice_id"])), task_id)
+
+    def for_transform(self, transform_hash: str) -> BenchmarkResult:
+        """The same trials under the scoring that rests on a transform, by its hash or a name. Raises UnknownOverlay."""
+        if isinstance(self.projection_repo, Projections):
+            self.projection_repo.parts(None, transform_hash)
+        return self._view(transform_hash=transform_hash, evaluation_hash=None)
+
+    def for_evaluation(self, evaluation_hash: str) -> BenchmarkResult:
+        """The same trials under another scoring, by name or hash. Raises UnknownOverlay with the list of what there is."""
+        if isinstance(self.projection_repo, Projections):
+            self.projection_repo.parts(evaluation_hash)
+        elif self.evaluation_hashes and evaluation_hash not in self.evaluation_hashes:
+            raise UnknownOverlay(unknown("evaluation", evaluation_hash, self.evaluation_hashes))
+        return self._view(transform_hash=None, evaluation_hash=evaluation_hash)
+
+    def persist_artifacts(self, *, storage_root: str | Path) -> ArtifactBundle:
+        """Writes the aggregate by model, slice, metric and prompt variant as JSON and Markdown; see `write_bundle`."""
+        from tripos.results.artifacts import write_bundle
+
+        rows = self.aggregate(group_by=["model_id", "slice_id", "metric_id", "prompt_variant_id"])
+        return write_bundle(Path(storage_root), self.benchmark_id, self._scope(), rows)
+
+    def iter_trial_summaries(self) -> Iterator[TrialSummaryRow]:
+        """One row a trial with its labels and status."""
+        return self.projection_repo.iter_trial_summaries(trial_hashes=self._chosen, **self._layer())
+
+    def iter_trials(self) -> Iterator[Any]:
+        """Each trial's attempts, as `get_trial` gives them."""
+        if isinstance(self.projection_repo, Projections):
+            trials = self.projection_repo.iter_trials(**self._layer())
+            for trial_hash, attempts in groupby((trial for _, trial in trials), key=lambda t: t.planned.trial_hash):
+                if self._counts(trial_hash):
+                    yield list(attempts)
+        else:
+            yield from map(self.get_trial, self.trial_hashes)
+
+    def get_trial(self, trial_hash: str) -> Any:
+        """The attempts of one trial. Raises ConfigError for an unknown one."""
+        return self.projection_repo.get_trial_record(trial_hash, **self._layer())
+
+    def view_timeline(self, record_id: str, *, record_type: RecordType | str = "candidate") -> RecordTimelineView:
+        """Everything known of one record: a candidate id, a trial hash (or a beginning), or the benchmark's record id.
+
+        Raises:
+            ConfigError: unknown, or several; lists what there is.
+        """
+        from tripos.results.timeline import RecordType
+
+        view: RecordTimelineView | None
+        view = self.projection_repo.get_timeline_view(record_id, RecordType.of(record_type), **self._layer())
+        if view is None:
+            raise ConfigError(f"no {record_type} {record_id!r} in these results")
+        return view
+
+    def iter_failures(self) -> Iterator[Row]:
+        """Candidates that we failed at, with where and why."""
+        from tripos.results.findings import failures
+
+        return self._counted(failures(self._store(), **self._layer()))
+
+    def iter_invalid_extractions(self) -> Iterator[Row]:
+        """Answers in which nothing to score was found."""
+        from tripos.results.findings import invalid_extractions
+
+        return self._counted(invalid_extractions(self._store(), **self._layer()))
+
+    def iter_tagged_examples(self, *, tag: str | None = None) -> Iterator[Row]:
+        """Candidates whose score details carry a tag."""
+        from tripos.results.findings import tagged_examples
+
+        return self._counted(tagged_examples(self._store(), tag=tag, **self._layer()))
+
+    def export_json(self, path: str | Path | None = None, *, include_trials: bool = True) -> Row:
+        """Everything as one JSON object, written to `path` if one is given."""
+        from tripos.results.json_export import export_json
+
+        return export_json(self, None if path is None else Path(path), include_trials=include_trials)
+
+    def report(self, *, p_value_correction: str = "holm") -> EvaluationReport:
+        """Means by model, slice and metric and, with two models or more, their comparisons by slice, as tables."""
+        from tripos.results.evaluation_report import EvaluationReport
+
+        main = self.aggregate(group_by=["model_id", "slice_id", "metric_id"])
+        tables = {"main_results": main}
+        if len({row["model_id"] for row in main}) > 1:
+            metrics = sorted({row["metric_id"] for row in main})
+            first = "accuracy" if "accuracy" in metrics else metrics[0]
+            tables["paired_comparisons"] = self.paired_compare(metric_id=first, p_value_correction=p_value_correction)
+        return EvaluationReport(tables, {"benchmark_id": str(self.benchmark_id), **self._scope()})
+
+    def scope(self) -> dict[str, str]:
+        """Which layer is read: `overlay_key` and the hashes that were chosen."""
+        return self._scope()
+
+    def _tables(self, metric_id: str | None, keys: Sequence[str], *, compared: bool = False) -> Iterator[ScoreTable]:
+        if not isinstance(self.projection_repo, Projections):
+            from tripos.results.repo_scores import tables_of_repo
+
+            wanted = keys[:1] if compared else keys
+            yield from tables_of_repo(self.projection_repo, metric_id, wanted, trial_hashes=self.trial_hashes, **self._layer())
+            return
+        repo = self.projection_repo
+        for metric in repo.metrics(**self._layer()) if metric_id is None else [metric_id]:
+            yield repo.table(
+                metric,
+                keys,
+                trial_hashes=self._chosen,
+                slice_ids=self.slice_ids or None,
+                prompt_variant_ids=self.prompt_variant_ids or None,
+                **self._layer(),
+            )
+
+    def _counts(self, trial_hash: str) -> bool:
+        return self._chosen is None or trial_hash in self._chosen
+
+    def _counted(self, rows: Iterator[Row]) -> Iterator[Row]:
+        return (row for row in rows if self._counts(row["trial_hash"]))
+
+    def _layer(self) -> dict[str, str | None]:
+        return {"transform_hash": self.active_transform_hash, "evaluation_hash": self.active_evaluation_hash}
+
+    def _scope(self) -> dict[str, str]:
+        chosen = {name: value for name, value in self._layer().items() if value is not None}
+        return {"overlay_key": overlay_key(self.active_transform_hash, self.active_evaluation_hash), **chosen}
+
+    def _store(self) -> Projections:
+        if not isinstance(self.projection_repo, Projections):
+            raise ConfigError("this needs the results of a store; open them with BenchmarkResult.open(…)")
+        return self.projection_repo
+
+    def _view(self, *, transform_hash: str | None, evaluation_hash: str | None) -> BenchmarkResult:
+        return BenchmarkResult(
+            projection_repo=self.projection_repo,
+            trial_hashes=self._trial_hashes if self._chosen is not None else None,
+            transform_hashes=self.transform_hashes,
+            evaluation_hashes=self.evaluation_hashes,
+            active_transform_hash=transform_hash,
+            active_evaluation_hash=evaluation_hash,
+            benchmark_id=self.benchmark_id,
+            slice_ids=self.slice_ids,
+            prompt_variant_ids=self.prompt_variant_ids,
+        )
+
+
+def _pairs(models: Sequence[str], baseline: str | None, treatment: str | None) -> list[tuple[str, str]]:
+    for name in (baseline, treatment):
+        if name is not None and name not in models:
+            raise ConfigError(unknown("model", name, models))
+    if len(models) < 2:
+        raise ConfigError(f"a comparison needs two models, these results have {', '.join(models) or 'none'}")
+    if baseline is not None and baseline == treatment:
+        raise ConfigError(f"{baseline!r} is compared with itself; the others are: {', '.join(m for m in models if m != baseline)}")
+    if baseline is not None:
+        return [(baseline, m) for m in models if m != baseline and treatment in (None, m)]
+    if treatment is not None:
+        return [(m, treatment) for m in models if m != treatment]
+    return list(combinations(models, 2))
