@@ -17,17 +17,26 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
-    """A table; numbers to the right where told. Nothing in a cell or title is read as markup."""
+    """A table; numbers to the right where told. Nothing in a cell or title is read as markup.
+
+    A number that is folded reads as another number, so where the terminal is too narrow each row becomes lines of its own.
+    """
     from rich.table import Table
     from rich.text import Text
 
     say(title, style="bold")  # a title of the table itself would be folded to its width
     table = Table(header_style="bold")
     for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number in right else "left", overflow="fold")
+        numeric = number in right
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
-    out().print(table)
+    if out().measure(table).minimum <= out().width:
+        out().print(table)
+        return
+    for row in rows:
+        for number, (name, cell) in enumerate(zip(columns, row, strict=True)):
+            say(f"{'' if number == 0 else '  '}{name}{': ' if name else ''}{shown(cell)}")
 
 
 def say(text: str, *, style: str | None = None) -> None:

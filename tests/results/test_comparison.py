@@ -1,0 +1,146 @@
+"""Files, runs and models are compared by one implementation, and say the same of the same results."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from made_results import Made, write_run
+from running import tripos
+from tripos.core.errors import ConfigError
+from tripos.results.comparison import compare_files
+from tripos.results.contenders import contend
+from tripos.results.result_file import read_results
+from tripos.results.table_text import text_of_rows
+
+
+def write_file(path: Path, model: str, rows: list[dict[str, Any]], benchmark: str = "quiz") -> Path:
+    """A results file with the fields that a comparison reads."""
+    with path.open("w") as file:
+        for row in rows:
+            file.write(json.dumps({"benchmark": benchmark, "model": model, "subject": None, **row}) + "\n")
+    return path
+
+
+def line(record: str, correct: bool | None, **more: Any) -> dict[str, Any]:
+    return {"record_id": record, "is_correct": correct, "score": None if correct is None else float(correct), **more}
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Path:
+    """The same results as files a.jsonl and b.jsonl, and as runs of t.db."""
+    for model, right in (("a", lambda i: i % 3 == 0), ("b", lambda i: i % 3 < 2)):
+        write_run(tmp_path / "t.db", model, [Made(f"r{i}", float(right(i)), failed=i == 7) for i in range(30)])
+        write_file(tmp_path / f"{model}.jsonl", model, [line(f"r{i}", None if i == 7 else right(i)) for i in range(30)])
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [["a.jsonl", "b.jsonl"], ["run:a-quiz", "run:b-quiz"], ["a-quiz-aaaa", "b-quiz"], ["model:a", "model:b"], ["a", "b"], ["a.jsonl", "b"]],
+    ids=" ".join,
+)
+def test_whoever_is_compared_the_numbers_are_the_same(both: Path, sides: list[str]) -> None:
+    run = tripos("compare", *sides, "--store", "t.db", "--json", cwd=both)
+    assert run.returncode == 0, run.stderr
+    (row,) = json.loads(run.stdout)["rows"]
+    (expected,) = compare_files([read_results(both / "a.jsonl"), read_results(both / "b.jsonl")])
+    assert row == json.loads(json.dumps(expected.plain("benchmark")))
+    assert (row["pair_count"], row["planned"], row["wins"], row["losses"]) == (29, 30, 9, 0)
+    assert list(row)[:4] == ["benchmark", "metric_id", "baseline_model_id", "treatment_model_id"]
+
+
+def test_any_dimension_of_runs_groups(tmp_path: Path) -> None:
+    for model in ("a", "b"):
+        write_run(tmp_path / "t.db", model, [Made(f"r{i}", float(i % 2), dimensions={"level": str(i % 3)}) for i in range(9)])
+    run = tripos("compare", "a", "b", "--store", "t.db", "--by", "level", "--json", cwd=tmp_path)
+    assert [(r["level"], r["pair_count"]) for r in json.loads(run.stdout)["rows"]] == [("0", 3), ("1", 3), ("2", 3)]
+
+
+def test_formats_to_paste(both: Path) -> None:
+    def said(form: str) -> str:
+        run = tripos("compare", "a", "b", "--store", "t.db", "--format", form, cwd=both)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+    assert said("markdown").startswith("| benchmark | metric_id |") and "| quiz | accuracy | a | b | 29 |" in said("markdown")
+    assert said("latex").startswith("\\begin{tabular}{") and "quiz & accuracy & a & b & 29" in said("latex")
+    (row,) = csv.DictReader(io.StringIO(said("csv")))
+    assert (row["pair_count"], row["delta_mean"]) == ("29", str(9 / 29))
+
+
+def test_disagreements_of_runs_and_files(both: Path) -> None:
+    for sides in (["a", "b"], ["a.jsonl", "b.jsonl"]):
+        run = tripos("compare", *sides, "--store", "t.db", "--show-disagreements", cwd=both)
+        assert "9 disagreements of a and b" in run.stdout
+
+
+def test_a_suite_is_one_family_on_either_side(tmp_path: Path) -> None:
+    for model in ("a", "b"):
+        for benchmark in ("one", "two"):
+            write_run(tmp_path / "t.db", model, [Made(f"r{i}", float(model == "b")) for i in range(8)], benchmark=benchmark)
+    table, names = contend(["a-one", "a-two", "b-one", "b-two"], "accuracy", "benchmark", store=str(tmp_path / "t.db"))
+    assert names == ["a", "b"] and set(table.columns["benchmark_id"].labels) == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("sides", "said"),
+    [
+        (["a.jsonl", "c.jsonl"], "c.jsonl"),
+        (["a", "cc"], "unknown run or model 'cc'"),
+        (["a", "run:zz"], "no run begins so"),
+        (["a", "model:bb"], "did you mean 'b'"),
+        (["a", "b", "--by", "colour"], "Unsupported group_by key: colour"),
+        (["a.jsonl", "b.jsonl", "--by", "colour"], "'colour'"),
+        (["a", "b", "--metric", "f1"], "accuracy"),
+        (["a", "b", "--scores", "strict"], "default"),
+        (["a", "b", "--correction", "holms"], "did you mean 'holm'"),
+        (["a"], "at least two"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_says_what_there_is(both: Path, sides: list[str], said: str) -> None:
+    run = tripos("compare", *sides, "--store", "t.db", cwd=both)
+    assert run.returncode == 2 and said in run.stderr and "Traceback" not in run.stderr, run.stderr
+
+
+def test_files_without_a_benchmark_in_common(tmp_path: Path) -> None:
+    files = [read_results(write_file(tmp_path / f"{b}.jsonl", b, [line("r", True)], benchmark=b)) for b in ("x", "y")]
+    with pytest.raises(ConfigError, match="no benchmark in common"):
+        compare_files(files)
+
+
+def test_answers_that_were_cut_are_shouted_about(tmp_path: Path) -> None:
+    right = [line(f"r{i}", True, outcome="scored") for i in range(20)]
+    cut = [line(f"r{i}", i > 5, outcome="scored" if i > 5 else "truncated") for i in range(20)]
+    files = [read_results(write_file(tmp_path / f"{m}.jsonl", m, rows)) for m, rows in (("a", right), ("b", cut))]
+    (row,) = compare_files(files)
+    assert any("max_tokens (0 and 6)" in notice for notice in row.notices)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(st.lists(st.fixed_dictionaries({"name": TEXTS, "x": st.one_of(st.none(), st.floats(allow_nan=False))}), min_size=1, max_size=5))
+def test_csv_gives_back_what_went_in(rows: list[dict[str, Any]]) -> None:
+    text = text_of_rows(rows, "csv")
+    back = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [r["name"] for r in back] == [r["name"] for r in rows]
+    assert [None if r["x"] == "" else float(r["x"]) for r in back] == [r["x"] for r in rows]
+
+
+@given(st.lists(st.fixed_dictionaries({"name": TEXTS}), min_size=1, max_size=5))
+def test_markdown_keeps_one_line_a_row(rows: list[dict[str, Any]]) -> None:
+    lines = text_of_rows(rows, "markdown").split("\n")
+    assert len(lines) == len(rows) + 3 and all(line.startswith("| ") and line.endswith(" |") for line in lines[:-1])
+
+
+def test_latex_escapes_a_backslash_once() -> None:
+    assert r"a\textbackslash{}b\_c \& 5\%" in text_of_rows([{"x": r"a\b_c & 5%"}], "latex")
