@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import pytest
 
-from running import QUIZ, tripos
+from running import QUIZ, environment, tripos
 
 ESC = "\x1b[31m"
 
@@ -53,3 +61,37 @@ def test_a_model_with_a_very_long_name_has_a_file(tmp_path: Path) -> None:
 def test_an_output_whose_name_is_too_long_is_refused(tmp_path: Path) -> None:
     run = tripos("run", "-b", "email_triage", "-m", "m", "-e", "simulated", "-n", "2", "-o", "o" * 300 + ".jsonl", cwd=tmp_path)
     assert run.returncode == 2 and "cannot write" in run.stderr and "Traceback" not in run.stderr, run.stderr
+
+
+def on_a_terminal(columns: int, *arguments: str, cwd: Path) -> list[str]:
+    """The lines that a command writes on a terminal of a given width."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(cwd)
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        env = {k: v for k, v in environment(TERM="xterm").items() if k != "COLUMNS"}
+        os.execvpe(sys.executable, [sys.executable, "-m", "tripos", *arguments], env)
+    written = b""
+    try:
+        while data := os.read(terminal, 65536):
+            written += data
+    except OSError:  # the other end is closed
+        pass
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode()).replace("\r", "").split("\n")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 140])
+def test_a_number_is_never_folded(results: Path, columns: int) -> None:
+    (row,) = json.loads(tripos("compare", "0.2.jsonl", "0.9.jsonl", "--json", cwd=results).stdout)["rows"]
+    lines = on_a_terminal(columns, "compare", "0.2.jsonl", "0.9.jsonl", cwd=results)
+    assert max(map(len, lines)) <= columns
+    for number in (f"{row['baseline_mean']:.4f}", f"[{row['ci_lower']:+.4f}, {row['ci_upper']:+.4f}]", f"{row['delta_mean']:+.4f}"):
+        assert any(number in line for line in lines), (number, lines)
+
+
+def test_a_reader_that_goes_away_is_no_error(results: Path) -> None:
+    command = f"{sys.executable} -m tripos report 0.2.jsonl | head -1"
+    run = subprocess.run(["bash", "-c", command], cwd=results, env=environment(), capture_output=True, text=True, check=False)
+    assert "Traceback" not in run.stderr and "Broken" not in run.stderr, run.stderr

@@ -132,7 +132,8 @@ def test_everybody_waits_as_long_as_the_server_asked_those_in_the_queue_too() ->
 
         tasks = [asyncio.create_task(wait()) for _ in range(3)]
         await spin()
-        limiter.rate_limited(10.0)
+        for _ in range(3):
+            limiter.rate_limited(10.0)
         limiter.release()
         limiter.release()
         await asyncio.sleep(4)
@@ -146,10 +147,26 @@ def test_everybody_waits_as_long_as_the_server_asked_those_in_the_queue_too() ->
     run(work())
 
 
+def test_one_refusal_among_answers_holds_nobody_else_back() -> None:
+    async def work() -> None:
+        limiter = Limiter(1, clock=now)
+        for _ in range(20):
+            await limiter.acquire()
+            limiter.rate_limited(30.0)
+            limiter.release()
+            await limiter.acquire()
+            limiter.release()
+            limiter.succeeded(0.1)
+        assert now() == 0.0
+
+    run(work())
+
+
 def test_a_pause_is_bounded_and_can_grow() -> None:
     async def work() -> None:
         limiter = Limiter(1, clock=now)
-        limiter.rate_limited(2.0)
+        for _ in range(3):
+            limiter.rate_limited(2.0)
         limiter.rate_limited(86400.0)
         await limiter.acquire()
         assert now() == pytest.approx(60.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +38,7 @@ def command(as_json: bool, store: str) -> int:
     """What works on this machine: engines, keys, sandboxes, packages, store."""
     from tripos.runs.runner import run_in_loop
 
-    found: list[Finding] = [*run_in_loop(_servers), *_keys(), *_sandboxes(), *_packages(), *_hardware(), _store(store)]
+    found: list[Finding] = [*run_in_loop(_servers), *_keys(), *_sandboxes(), *_packages(), *_energy(), _store(store)]
     if as_json:
         print_json({"findings": [f._asdict() for f in found]})
         return 0
@@ -85,9 +84,10 @@ def _importable(module: str) -> bool:
         return False
 
 
-def _hardware() -> list[Finding]:
-    gpu = shutil.which("nvidia-smi") is not None
-    return [Finding("hardware", "NVIDIA GPU", gpu, "nvidia-smi found" if gpu else "no nvidia-smi")]
+def _energy() -> list[Finding]:
+    from tripos.telemetry.meters import available
+
+    return [Finding("energy", *found) for found in available()]
 
 
 def _store(url: str) -> Finding:

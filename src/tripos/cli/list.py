@@ -6,37 +6,40 @@ from typing import Any
 
 import click
 
-from tripos.agents.agent import agents
-from tripos.agents.tool import tools
 from tripos.backends.backend import backends
-from tripos.benchmarks.benchmark import benchmarks
+from tripos.benchmarks.benchmark import Entry, benchmarks
 from tripos.engines.engine import engines
 from tripos.reports.tables import print_json, print_table
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def command(as_json: bool) -> None:
-    """Benchmarks, engines, backends, agents and their tools."""
-    rows = [_row(key) for key in benchmarks.names()]
-    more = {
-        "backends": [{"key": key, "summary": entry.summary} for key, entry in backends.items()],
-        "agents": [{"key": key, "summary": agent.summary} for key, agent in agents.items()],
-        "tools": [{"key": key, "summary": tool.summary} for key, tool in tools.items()],
-    }
+@click.option("--agents", "with_agents", is_flag=True, help="Also the agents of the agent backend and their tools.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything, instead of tables.")
+def command(with_agents: bool, as_json: bool) -> None:
+    """Benchmarks, backends and engines."""
+    entries = benchmarks.items()
+    shown = {"backends": _summaries(backends.items())}
+    if with_agents or as_json:  # their rooms take longer to open than all the rest
+        from tripos.agents.agent import agents
+        from tripos.agents.tool import tools
+
+        shown |= {"agents": _summaries(agents.items()), "tools": _summaries(tools.items())}
     if as_json:
-        print_json({"benchmarks": rows, **more, "engines": engines.names()})
+        print_json({"benchmarks": [_row(entry) for _, entry in entries], **shown, "engines": engines.names()})
         return
-    print_table("Available Benchmarks", ["Name", "Category", "Description"], [[r["key"], r["category"], r["summary"]] for r in rows])
-    for title, kind in (("Available Backends", "backends"), ("Agents", "agents"), ("Tools", "tools")):
-        print_table(title, ["Name", "Description"], [[entry["key"], entry["summary"]] for entry in more[kind]])
+    print_table("Available Benchmarks", ["Name", "Category", "Description"], [[key, e.category, e.summary] for key, e in entries])
+    for kind, rows in shown.items():
+        print_table(f"Available {kind.capitalize()}", ["Name", "Description"], [[row["key"], row["summary"]] for row in rows])
     print_table("Engines", ["Name"], [[", ".join(engines.names())]])
 
 
-def _row(key: str) -> dict[str, Any]:
-    entry = benchmarks.get(key)
+def _summaries(things: list[tuple[str, Any]]) -> list[dict[str, str]]:
+    return [{"key": key, "summary": thing.summary} for key, thing in things]
+
+
+def _row(entry: Entry) -> dict[str, Any]:
     return {
-        "key": key,
+        "key": entry.key,
         "category": entry.category,
         "summary": entry.summary,
         "size": entry.size,

@@ -82,4 +82,11 @@ def main(args: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:  # a full disk, a place that cannot be written: not a fault of the program
+        if os.environ.get("TRIPOS_TRACEBACK"):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"tripos: {where}{error.strerror or error}", err=True)
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # what could not be written would be tried again at exit
+        sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)

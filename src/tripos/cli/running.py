@@ -114,4 +114,4 @@ def _trace(result: RunResult) -> None:
                 ]
             )
     click.echo()
-    print_table("Samples", ["Record", "Way, attempt", "Outcome", "Score", "Latency s", "TTFT s", "Tokens", "Error"], rows, right=(3, 4, 5, 6))
+    print_table("Samples", ["Record", "Way", "Outcome", "Score", "Latency s", "TTFT s", "Tokens", "Error"], rows, right=(3, 4, 5, 6))

@@ -25,6 +25,7 @@ _MIN_ROUND = 32
 _WORTH = 0.2  # a level is worth it when throughput gains a fifth of what the limit gains
 _COARSE, _FINE = 2.0, 1.5
 _REST_ROUNDS = 8
+_CLOSED_AFTER = 3  # refusals in a row that mean the server is closed, not picky
 
 
 class Limiter:
@@ -51,6 +52,7 @@ class Limiter:
         self._paused_until = 0.0
         self._pause: asyncio.TimerHandle | None = None
         self._cool_until = 0.0
+        self._refused = 0  # 429s since the last answer
 
     async def acquire(self) -> None:
         """Waits for a slot, and for the end of a pause that a server asked for."""
@@ -76,6 +78,7 @@ class Limiter:
 
     def succeeded(self, latency_seconds: float) -> None:
         """A request came back and its slot is released; in adaptive mode a round of them may move the limit."""
+        self._refused = 0
         if not self.adaptive:
             return
         if self._clock() < self._cool_until or self.in_flight < _SATURATED * self.limit:
@@ -84,9 +87,14 @@ class Limiter:
             self._resize(self._climb.limit)
 
     def rate_limited(self, retry_after_seconds: float | None) -> None:
-        """A 429: everyone waits as long as the server asked (at most a minute), an adaptive limit is cut once per cool-down."""
+        """A 429: an adaptive limit is cut once per cool-down. Refused several times in a row, everyone waits as long as asked.
+
+        One 429 among answers holds only its own request back: servers also refuse at random, and pausing all for each
+        took two thirds of the throughput at two refusals in a hundred. The wait is a minute at most.
+        """
         now = self._clock()
-        if retry_after_seconds:
+        self._refused += 1
+        if retry_after_seconds and self._refused >= _CLOSED_AFTER:
             self._paused_until = max(self._paused_until, now + min(retry_after_seconds, _LONGEST_PAUSE_SECONDS))
             if self._pause is None:
                 self._pause = asyncio.get_running_loop().call_later(self._paused_until - now, self._resume)

@@ -10,6 +10,8 @@ from typing import Any
 import click
 import msgspec
 
+_FOLDED = 14  # characters: a column of texts is not folded to less
+
 
 def print_json(value: Any) -> None:
     """Indented JSON."""
@@ -21,22 +23,27 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
 
     A number that is folded reads as another number, so where the terminal is too narrow each row becomes lines of its own.
     """
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     say(title, style="bold")  # a title of the table itself would be folded to its width
-    table = Table(header_style="bold")
+    texts = [[shown(cell) for cell in row] for row in rows]
+    table, width = Table(header_style="bold"), 1
     for number, name in enumerate(columns):
         numeric = number in right
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
-    for row in rows:
-        table.add_row(*(Text(shown(cell)) for cell in row))
-    if out().measure(table).minimum <= out().width:
+        longest = max(cell_len(line) for text in (name, *(row[number] for row in texts)) for line in text.split("\n"))
+        least = longest if numeric else min(longest, _FOLDED)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric, min_width=least)
+        width += least + 3
+    for row in texts:
+        table.add_row(*map(Text, row))
+    if width <= out().width:
         out().print(table)
         return
-    for row in rows:
-        for number, (name, cell) in enumerate(zip(columns, row, strict=True)):
-            say(f"{'' if number == 0 else '  '}{name}{': ' if name else ''}{shown(cell)}")
+    for row in texts:
+        for number, (name, text) in enumerate(zip(columns, row, strict=True)):
+            say(f"{'' if number == 0 else '  '}{name}{': ' if name else ''}{text}")
 
 
 def say(text: str, *, style: str | None = None) -> None:

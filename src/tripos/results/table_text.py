@@ -46,7 +46,7 @@ def _latex(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 def _csv(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Full precision, for another program."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # a lone carriage return would go unquoted
     writer.writerow(names)
     writer.writerows([["" if cell is None else _joined(cell) for cell in row] for row in rows])
     return out.getvalue()
