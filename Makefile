@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 MODEL ?=
 QUICK = results/quickstart
 
-.PHONY: run test perf docs docs-generate clean system
+.PHONY: run test perf docs docs-generate clean system postgresql
 
 run: $(VENV)/.base system  ## examine two candidates and compare them; MODEL=name examines a real one beside
 	$(BIN)/tripos run --config quickstart --store $(QUICK)/tripos.db
@@ -15,7 +15,7 @@ ifneq ($(MODEL),)
 	$(BIN)/tripos run -b email_triage -m $(MODEL) -n 30 --output-dir $(QUICK) --store $(QUICK)/tripos.db
 endif
 
-test: $(VENV)/.dev system  ## everything that must hold before a change lands
+test: $(VENV)/.dev system postgresql  ## everything that must hold before a change lands
 	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/mypy
@@ -34,6 +34,10 @@ docs-generate: $(VENV)/.dev  ## reference pages and passages that are made from 
 system:  # bubblewrap keeps model-written code in; without it the coding benchmarks say so and do not run
 	@command -v bwrap >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; } \
 	  || echo "bubblewrap is missing: apt-get install bubblewrap"
+
+postgresql:  # the store's tests start a private server of their own
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; } \
+	  || echo "PostgreSQL is missing: apt-get install postgresql"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

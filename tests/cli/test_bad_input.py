@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from running import QUIZ, fake_server, quiz, tripos, write_questions
+from running import QUIZ, environment, fake_server, quiz, tripos, write_questions
 
 SIMULATED = ("-m", "sim", "-e", "simulated")
 
@@ -73,6 +75,29 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     run = tripos("run", "-b", "email_triage", *SIMULATED, "-n", "2", "-o", "file/out.jsonl", cwd=tmp_path)
     assert run.returncode == 2 and "file/out.jsonl" in run.stderr and "Traceback" not in run.stderr, run.stderr
+
+
+@pytest.mark.parametrize("place", [".", "folder", "notes.txt", "results/tripos.db", "pipe"])
+def test_an_output_that_is_something_else_is_left_alone(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "kept").write_text("kept")
+    (tmp_path / "notes.txt").write_text("my notes\n")
+    os.mkfifo(tmp_path / "pipe")
+    assert tripos("run", "-b", "email_triage", *SIMULATED, "-n", "2", cwd=tmp_path).returncode == 0
+    there = {p for p in tmp_path.rglob("*") if p.suffix not in (".db-wal", ".db-shm")}
+    run = tripos("run", "-b", "email_triage", *SIMULATED, "-n", "2", "-o", place, cwd=tmp_path)
+    assert run.returncode == 2 and place in run.stderr and "-o" in run.stderr and "Traceback" not in run.stderr, run.stderr
+    assert {p for p in tmp_path.rglob("*") if p.suffix not in (".db-wal", ".db-shm")} == there
+    assert (tmp_path / "notes.txt").read_text() == "my notes\n" and (tmp_path / "pipe").is_fifo()
+
+
+def test_a_disk_that_is_full_gets_one_sentence(tmp_path: Path) -> None:
+    if not Path("/dev/full").is_char_device():
+        pytest.skip("no /dev/full here")
+    command = [sys.executable, "-m", "tripos", "list"]
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(command, cwd=tmp_path, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert run.returncode == 2 and "No space left" in run.stderr and "Traceback" not in run.stderr, run.stderr
 
 
 def test_a_store_that_is_no_store(tmp_path: Path) -> None:

@@ -205,15 +205,15 @@ def test_the_slot_is_free_while_a_request_waits_to_be_asked_again() -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "everybody"), [("rate_limited", 429, True), ("server_error", 503, True), ("server_error", 500, False)]
 )
-def test_a_server_that_says_when_to_come_back_is_left_alone_by_everybody(kind: Any, status: int, everybody: bool) -> None:
+def test_a_server_that_keeps_saying_when_to_come_back_is_left_alone_by_everybody(kind: Any, status: int, everybody: bool) -> None:
     async def work() -> None:
         later = EngineError("later", kind=kind, retryable=True, status=status, retry_after_seconds=20.0)
-        made, _ = endpoint(later, DONE)
-        unlucky = asyncio.create_task(ask(made))  # type: ignore[arg-type]
+        made, _ = endpoint(later, later, later, DONE)
+        unlucky = [asyncio.create_task(ask(made)) for _ in range(3)]  # type: ignore[arg-type]
         await asyncio.sleep(1)
         await ask(made)
         assert (now() >= 20.0) == everybody
-        await unlucky
+        await asyncio.gather(*unlucky)
 
     run(work())
 

@@ -132,3 +132,18 @@ def test_a_second_reading_in_place_reaches_the_summary_and_the_report(tmp_path: 
     assert {k: renewed[k] for k in ("correct", "accuracy", "accuracy_interval")} == {
         k: as_before[k] for k in ("correct", "accuracy", "accuracy_interval")
     }
+
+
+def test_answers_that_a_budget_left_unjudged_stand_in_the_file_as_in_the_summary(tmp_path: Path) -> None:
+    data = write_frames(tmp_path / "test.jsonl", 40)
+    with fake_server() as candidate, fake_server("--judge", YES, "--latency-ms", "300") as judge:
+        run = tripos(*command(data, candidate.url, judge.url), "--max-tokens-total", "3500", cwd=tmp_path)
+        assert run.returncode == 1 and "is spent" in run.stderr, run.stderr
+        lines, said = records(tmp_path / "out.jsonl"), summary(tmp_path / "out.jsonl")
+        unjudged = [r for r in lines if r["outcome"] == "judge_failed"]
+        assert unjudged and all(r["model_answer"] and r["is_correct"] is None for r in unjudged)
+        assert (said["answered"], said["outcomes"]["judge_failed"]) == (len(lines), len(unjudged))
+        assert said["not_reached"] == 40 - len(lines) and said["status"] == "budget"
+        assert tripos(*command(data, candidate.url, judge.url), cwd=tmp_path).returncode == 0
+        assert sum(candidate.stats()["asked"].values()) == 40
+    assert all(r["is_correct"] for r in records(tmp_path / "out.jsonl"))

@@ -88,8 +88,8 @@ def numbers(options: Options) -> Benchmark:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 20 numbers by a simulated model that is half a unit off in every fourth."""
     folder = tmp_path_factory.mktemp("made")
-    (folder / "numbers.py").write_text(BENCHMARK)
-    run = tripos("run", "-b", "numbers.py", "-m", "sim", "-e", "simulated", "--model-option", "skill=1.0", "-o", "out.jsonl", cwd=folder)
+    (folder / "sums_quiz.py").write_text(BENCHMARK)
+    run = tripos("run", "-b", "sums_quiz.py", "-m", "sim", "-e", "simulated", "--model-option", "skill=1.0", "-o", "out.jsonl", cwd=folder)
     assert run.returncode == 0, run.stderr
     assert summary(folder / "out.jsonl")["correct"] == 15
     return folder
@@ -107,7 +107,7 @@ def run_of(place: Path) -> RunRow:
 
 
 def rescore(place: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return tripos("rescore", run_of(place).run_id[:8], "--benchmark-file", "numbers.py", *more, cwd=place)
+    return tripos("rescore", run_of(place).run_id[:8], "--benchmark-file", "sums_quiz.py", *more, cwd=place)
 
 
 def accuracy(place: Path, scores: str) -> float:
@@ -152,9 +152,9 @@ def test_the_two_scorings_are_compared_like_runs(place: Path) -> None:
 
 def test_running_with_the_new_settings_finds_the_verdicts_there(place: Path) -> None:
     found = json.loads(rescore(place, "--scorer-option", "tolerance=0.5", "--json").stdout)
-    changed_file = (place / "numbers.py").read_text().replace("tolerance: float = 0.0", "tolerance: float = 0.5")
-    (place / "numbers.py").write_text(changed_file)
-    arguments = ("run", "-b", "numbers.py", "-m", "sim", "-e", "simulated", "--model-option", "skill=1.0", "-o", "new.jsonl")
+    changed_file = (place / "sums_quiz.py").read_text().replace("tolerance: float = 0.0", "tolerance: float = 0.5")
+    (place / "sums_quiz.py").write_text(changed_file)
+    arguments = ("run", "-b", "sums_quiz.py", "-m", "sim", "-e", "simulated", "--model-option", "skill=1.0", "-o", "new.jsonl")
     run = tripos(*arguments, cwd=place)
     assert run.returncode == 0, run.stderr
     said = summary(place / "new.jsonl")
@@ -189,8 +189,8 @@ def test_unknown_run_store_and_taken_name(place: Path) -> None:
 
 
 def test_records_that_the_benchmark_no_longer_has_are_named(place: Path) -> None:
-    text = (place / "numbers.py").read_text()
-    (place / "numbers.py").write_text(text.replace("range(20)", "range(18)"))
+    text = (place / "sums_quiz.py").read_text()
+    (place / "sums_quiz.py").write_text(text.replace("range(20)", "range(18)"))
     run = rescore(place, "--scorer-option", "tolerance=0.5", "--json")
     assert run.returncode == 1
     found = json.loads(run.stdout)
@@ -233,7 +233,8 @@ def test_another_judge_judges_and_the_candidate_is_not_asked(tmp_path: Path) -> 
             assert (found["accuracy_before"], found["accuracy_after"], found["changed"]) == (1.0, 0.0, 12)
             assert json.loads(tripos("rescore", run_id, *how, "--json", cwd=tmp_path).stdout)["reused"] == 12
             assert sum(second.stats()["asked"].values()) == 12, "no verdict is paid for twice"
-    view = BenchmarkResult.open(tmp_path / "results/tripos.db", scores="second").view_timeline("0")
+    record_id = records(tmp_path / "out.jsonl")[0]["record_id"]
+    view = BenchmarkResult.open(tmp_path / "results/tripos.db", scores="second").view_timeline(record_id)
     assert view.judge_audit is not None and view.judge_audit.calls[0].reply == NO
 
 

@@ -35,15 +35,15 @@ from tripos.store.database import Database
 if os.geteuid() == 0:  # no permission stops root
     os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
 try:
-    print(Database(sys.argv[1], read_only=True).execute("SELECT count(*) FROM trial")[0][0])
+    print(Database(sys.argv[1], read_only=sys.argv[2] == "read").execute("SELECT count(*) FROM trial")[0][0])
 except StoreError as error:
     print(error)
 """
 
 
-def read_as_nobody(path: Path) -> str:
+def read_as_nobody(path: Path, how: str = "read") -> str:
     """Counts trials in a process without any right to write."""
-    done = subprocess.run([sys.executable, "-c", READ_AS_NOBODY, str(path)], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", READ_AS_NOBODY, str(path), how], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -87,6 +87,12 @@ class TestReadOnly:
         locked_away(shelf)
         assert read_as_nobody(shelf / "s.db") == "2"
         assert sorted(p.name for p in shelf.iterdir()) == sorted(("s.db", *left))
+
+    def test_opening_it_for_writing_is_refused_before_anything_is_paid_for(self, store: Path, shelf: Path) -> None:
+        shutil.copyfile(store, shelf / "s.db")
+        locked_away(shelf)
+        said = read_as_nobody(shelf / "s.db", "write")
+        assert "check the path and its permissions" in said or "it cannot be written; check its permissions" in said
 
     def test_reading_never_writes(self, url: str) -> None:
         made.fill(url, made.trial("a"))
@@ -165,9 +171,8 @@ class TestRefusals:
         monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.2)
         with closing(sqlite3.connect(store, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            database = Database(str(store))
-            with pytest.raises(StoreError, match="locked: another process holds it; wait for it or name another"), database.transaction():
-                pass
+            with pytest.raises(StoreError, match="locked: another process holds it; wait for it or name another"):
+                Database(str(store))
         assert verify(Database(str(store))).ok
 
     def test_a_place_that_cannot_be_written(self, tmp_path: Path) -> None:

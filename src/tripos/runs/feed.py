@@ -104,7 +104,8 @@ class Feed:
         done: list[Ended] = []
         for job in chunk:
             p = job.planned
-            job.new_to_run = present.get((p.record_id, p.prompt_variant_id, p.attempt)) != labels(p)
+            known = present.get((p.record_id, p.prompt_variant_id, p.attempt))
+            job.new_to_run = known is None or known != labels(p)
             status, position = statuses.get(p.candidate_id, ("", 0))
             outcome, reference_hash, is_correct = verdicts.get(p.candidate_id, (None, None, None))
             if outcome not in (None, Outcome.JUDGE_FAILED) and reference_hash == p.reference_hash:

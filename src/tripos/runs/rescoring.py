@@ -72,11 +72,9 @@ class Rescoring:
             for job in await asyncio.to_thread(self._jobs, chunk):
                 if not self._stopped():
                     await self._grade(job)
-        while self._waiting:
-            done, _ = await asyncio.wait(self._waiting)
-            for task in done:
-                if not task.cancelled():
-                    task.result()
+        if self._waiting:
+            await asyncio.wait(self._waiting)
+        self._settle()
         await asyncio.to_thread(self.writer.flush)
         counts = {"planned": self.graded + self.reused + self.unanswered, **self.outcomes}
         self.writer.write(self.plan.run_id, [RunEnded(status=self.status, counts=counts)])
@@ -166,7 +164,11 @@ class Rescoring:
         self._waiting.add(task)
         self.control.tasks.add(task)
         task.add_done_callback(self.control.tasks.discard)
-        for done in [t for t in self._waiting if t.done()]:
+        self._settle()
+
+    def _settle(self) -> None:
+        """Forgets gradings that are over; an error that ends the run is raised here."""
+        for done in [task for task in self._waiting if task.done()]:
             self._waiting.discard(done)
             if not done.cancelled():
                 done.result()

@@ -42,15 +42,19 @@ class ResultsFile:
 def make_way(path: Path, run_id: str) -> Path | None:
     """Moves the results of another run aside with their summary, so that nothing paid for is lost. Returns where they went."""
     try:
-        if not path.exists() or path.stat().st_size == 0:
+        if not path.exists():
             return None
+        if not path.is_file():
+            raise ConfigError(f"cannot write {path}: it is there and is no file; choose another place with -o")
+        with path.open("rb") as file:
+            first = file.readline()
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}; choose another place with -o") from error
-    try:
-        with path.open("rb") as file:
-            owner = msgspec.json.decode(file.readline()).get("run_id")
-    except (msgspec.DecodeError, AttributeError, OSError):
-        owner = None
+    if not first:
+        return None
+    if not first.lstrip().startswith(b"{"):
+        raise ConfigError(f"{path} is there and is no results file; choose another place with -o")
+    owner = _owner(first)
     if owner == run_id:
         return None
     stem = f"{path.stem}.{owner or 'earlier'}"
@@ -63,6 +67,15 @@ def make_way(path: Path, run_id: str) -> Path | None:
     if summary_of(path).exists():
         summary_of(path).rename(summary_of(aside))
     return aside
+
+
+def _owner(first: bytes) -> str | None:
+    """The run that the first line of a results file names; None where it names none, or none that can be part of a file name."""
+    try:
+        owner = msgspec.json.decode(first, type=dict).get("run_id")
+    except msgspec.DecodeError:  # cut off, or of another tool
+        return None
+    return owner if isinstance(owner, str) and owner.replace("-", "").isalnum() else None
 
 
 def summary_of(path: Path) -> Path:

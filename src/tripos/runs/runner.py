@@ -146,10 +146,11 @@ class Runner:
             await asyncio.to_thread(self.writer.flush)
         finally:
             file.close()
-        status = self.control.stopping or ("partial" if tally.unscored or tally.done < tally.planned else "complete")
+        stopped = self.control.stopping if tally.done < tally.planned else None
+        status = stopped or ("partial" if tally.unscored or tally.done < tally.planned else "complete")
         self.writer.write(plan.run_id, [RunEnded(status=status, counts={"planned": tally.planned, **tally.outcomes})])
         await asyncio.to_thread(self.writer.flush)
-        if resumed or tally.reused or self.writer.late or telemetry is not None:
+        if resumed or tally.reused or stopped or self.writer.late or telemetry is not None:  # stopped: answers without a verdict
             lay(plan, header, self.reader)
         summary = summarise(plan, self.reader, status, tally)
         write_summary(summary, path)

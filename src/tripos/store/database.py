@@ -65,6 +65,8 @@ class Database:
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("BEGIN IMMEDIATE")  # a store that is held or cannot be written is found before anything is paid for
+        connection.execute("ROLLBACK")
         return connection
 
     def _open_postgresql(self) -> Any:

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
 from tripos.store.database import Database
-from tripos.store.events import SPAN, Answered, Failed, Measured, RunEnded, RunStarted, Scored, Stored, TrialPlanned, decode
+from tripos.store.events import SPAN, Answered, Event, Failed, Measured, RunEnded, RunStarted, Scored, Stored, TrialPlanned, decode
 
 _plain = msgspec.json.Encoder(order="sorted").encode
 
@@ -30,15 +30,15 @@ Row = tuple[Any, ...]
 
 
 class _Known(NamedTuple):
-    """What a candidate row says; the one that compares greater counts."""
+    """What a candidate row says."""
 
     answered: bool
     at: float
     position: int
 
-    def beats(self, other: _Known | None) -> bool:
-        if other is None or self.answered != other.answered:
-            return other is None or self.answered
+    def beats(self, other: _Known) -> bool:
+        if self.answered != other.answered:
+            return self.answered
         mine, its = (self.at, self.position), (other.at, other.position)
         return mine < its if self.answered else mine > its
 
@@ -80,18 +80,19 @@ def apply(database: Database, batch: Sequence[Stored]) -> int:
 
     Called inside a transaction. Returns how many answers and verdicts do not count because another answer was earlier.
     """
-    trials = [_trial_row(s.run_id, s.event, s.position) for s in batch if isinstance(s.event, TrialPlanned)]
-    if trials:
-        database.execute_many(_TRIAL, trials)
-    before = _known(database, {s.event.candidate_id for s in batch if isinstance(s.event, (Answered, Failed, Scored))})
-    counting, late = _candidates(database, batch, before)
-    late += _verdicts(database, batch, before, counting)
-    shares = [
-        (name, s.position, *map(_number, share)) for s in batch if isinstance(s.event, Measured) for name, share in s.event.shares.items()
-    ]
+    of: dict[type, list[Stored]] = {kind: [] for kind in get_args(Event)}
+    for stored in batch:
+        of[type(stored.event)].append(stored)
+    if of[TrialPlanned]:
+        database.execute_many(_TRIAL, [_trial_row(s) for s in of[TrialPlanned]])
+    endings = [*of[Answered], *of[Failed]]
+    before = _known(database, {_name(s) for s in (*endings, *of[Scored])})
+    counting, late = _candidates(database, endings, before)
+    late += _verdicts(database, of[Scored], before, counting)
+    shares = [(name, s.position, *map(_number, share)) for s in of[Measured] for name, share in getattr(s.event, "shares", {}).items()]
     if shares:
         database.execute_many(_MEASURE, shares)
-    for run_id in sorted({s.run_id for s in batch if isinstance(s.event, (RunStarted, RunEnded))}):
+    for run_id in sorted({s.run_id for s in (*of[RunStarted], *of[RunEnded])}):
         _run(database, run_id)
     return late
 
@@ -102,8 +103,15 @@ def labels(e: TrialPlanned) -> Row:
     return (e.candidate_id, e.trial_hash, _text(e.subject), e.slice_id, _text(e.cluster), dimensions, e.reference_hash)
 
 
-def _trial_row(run_id: str, e: TrialPlanned, position: int) -> Row:
-    return (run_id, e.record_id, e.prompt_variant_id, e.attempt, *labels(e), position)
+def _trial_row(stored: Stored) -> Row:
+    e = stored.event
+    assert isinstance(e, TrialPlanned)
+    return (stored.run_id, e.record_id, e.prompt_variant_id, e.attempt, *labels(e), stored.position)
+
+
+def _name(stored: Stored) -> str:
+    name: str = stored.event.candidate_id  # type: ignore[union-attr]  # asked of events that have one
+    return name
 
 
 def _known(database: Database, names: Iterable[str]) -> dict[str, _Known]:
@@ -115,20 +123,19 @@ def _known(database: Database, names: Iterable[str]) -> dict[str, _Known]:
     return {name: _Known(status == "answered", at, position) for name, status, at, position in rows}
 
 
-def _candidates(database: Database, batch: Sequence[Stored], before: dict[str, _Known]) -> tuple[dict[str, _Known], int]:
+def _candidates(database: Database, endings: Sequence[Stored], before: dict[str, _Known]) -> tuple[dict[str, _Known], int]:
     """Writes the candidates that changed. Returns what counts for all that the batch speaks of, and the answers that came late."""
     counting = dict(before)
     best: dict[str, Stored] = {}
     late = 0
-    for stored in batch:
-        event = stored.event
-        if not isinstance(event, (Answered, Failed)):
-            continue
-        new, old = _Known(isinstance(event, Answered), stored.at, stored.position), counting.get(event.candidate_id)
-        late += new.answered and old is not None and old.answered
-        if new.beats(old):
-            counting[event.candidate_id] = new
-            best[event.candidate_id] = stored
+    for stored in endings:
+        name, new = _name(stored), _Known(type(stored.event) is Answered, stored.at, stored.position)
+        old = counting.get(name)
+        if old is not None:
+            late += new.answered and old.answered
+            if not new.beats(old):
+                continue
+        counting[name], best[name] = new, stored
     displaced = [(name,) for name in best if name in before and before[name].answered]
     if displaced:  # what was said of the other answer does not count any more
         database.execute_many("DELETE FROM verdict WHERE candidate_id = ?", displaced)
@@ -148,9 +155,10 @@ def _verdicts(database: Database, batch: Sequence[Stored], before: dict[str, _Kn
         if not _graded_what_counts(stored, event, counting.get(event.candidate_id), numbers):
             late += 1
             continue
-        rival = best.get((event.candidate_id, event.overlay))
+        key = (event.candidate_id, event.overlay)
+        rival = best.get(key)
         if rival is None or (stored.at, stored.position) > (rival[0].at, rival[0].position):
-            best[event.candidate_id, event.overlay] = (stored, event)
+            best[key] = (stored, event)
     for name, overlay, at, position in _written(database, {name for name, _ in best if name in before}):
         rival = best.get((name, overlay))
         if rival is not None and (at, position) > (rival[0].at, rival[0].position):
