@@ -51,7 +51,7 @@ def candidate_id(model: str, benchmark: str, made: Made, nonce: str = "") -> str
 
 
 def write_run(
-    store: Path,
+    store: Path | str,
     model: str,
     candidates: Sequence[Made],
     *,
@@ -91,7 +91,7 @@ def write_run(
 
 
 def _events(
-    writer: Writer, model: str, benchmark: str, overlay: str, made: Made, nonce: str, scored_only: bool, store: Path
+    writer: Writer, model: str, benchmark: str, overlay: str, made: Made, nonce: str, scored_only: bool, store: Path | str | str
 ) -> Iterable[Event]:
     name = candidate_id(model, benchmark, made, nonce)
     yield TrialPlanned(
@@ -145,7 +145,7 @@ def _events(
     )
 
 
-def _answer_name(store: Path, name: str) -> str:
+def _answer_name(store: Path | str, name: str) -> str:
     from tripos.store.reading import Reader
 
     reader = Reader(Database(str(store), read_only=True))

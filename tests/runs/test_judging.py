@@ -147,3 +147,21 @@ def test_answers_that_a_budget_left_unjudged_stand_in_the_file_as_in_the_summary
         assert tripos(*command(data, candidate.url, judge.url), cwd=tmp_path).returncode == 0
         assert sum(candidate.stats()["asked"].values()) == 40
     assert all(r["is_correct"] for r in records(tmp_path / "out.jsonl"))
+
+
+def test_a_summary_says_that_no_judge_read_the_unclear_answers(tmp_path: Path) -> None:
+    options = ["one", "two", "three", "four"]
+    row = {"question": "Which?", "options": options, "answer": "B", "answer_index": 1, "cot_content": "", "category": "law", "src": "x"}
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps({"question_id": i, **row}) + "\n" for i in range(3)))
+    unclear = ["run", "-b", "mmlu-pro", "--data", "test.jsonl", "-m", "sim", "-e", "simulated", "--model-option",
+               "text=Maybe A, maybe B; I cannot single one out.", "-o", "out.jsonl"]  # fmt: skip
+    without = tripos(*unclear, cwd=tmp_path)
+    assert without.returncode == 0, without.stderr
+    said = summary(tmp_path / "out.jsonl")
+    assert said["judge"] is None and said["outcomes"]["wrong_format"] == 3
+    assert any("no judge" in notice for notice in said["notices"]) and "no judge to read" in without.stdout
+    with fake_server("--judge", "VERDICT: B") as judge:
+        judged = tripos(*unclear, "--judge-model", "fake", "--judge-base-url", judge.url, cwd=tmp_path)
+    assert judged.returncode == 0, judged.stderr
+    said = summary(tmp_path / "out.jsonl")
+    assert said["judge"]["model"] == "fake" and not any("no judge" in notice for notice in said["notices"])

@@ -91,6 +91,7 @@ how = _group(
     _o("--episode-mode", is_flag=True, default=None, help="Ordered samples with memory: not in this version."),
     _o("--concurrency", type=click.IntRange(min=1), help="Of --agentic; otherwise use --max-workers."),
     _o("--query-timeout", "query_timeout_seconds", type=click.FloatRange(min=0), help="Seconds per sample of the agent backend; 0: none."),
+    _o("--until", metavar="±WIDTH", help="Stop when the anytime-valid 95 % interval of the accuracy is this narrow, e.g. ±0.02."),
     _o("--fresh", is_flag=True, default=None, help="Start over: ask everything again, keep the old run."),
     _o("--replay", type=_path, help="Answers from a results file or a store (engine replay)."),
 )
@@ -122,6 +123,10 @@ def given(flags: dict[str, Any]) -> dict[str, Any]:
         click.BadParameter: a KEY=VALUE without `=`.
     """
     settings = {name: value for name, value in flags.items() if value is not None and value != ()}
+    if "until" in settings:
+        from tripos.runs.until import half_width
+
+        settings["until"] = half_width(settings["until"])
     if "tools" in settings:
         settings["tools"] = [t.strip() for t in settings["tools"].split(",") if t.strip()]
     for name in ("record_ids", "prompt_variants"):

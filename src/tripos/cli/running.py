@@ -62,13 +62,16 @@ def run_suite(suite: SuiteSpec) -> list[RunResult]:
 
 
 def exit_code(results: list[RunResult]) -> int:
-    """0: everything asked for was scored. 1: something was not. 130: interrupted (the command to resume was printed)."""
+    """0: everything asked for was scored, or enough of it to be as sure as asked. 1: something was not. 130: interrupted (the command to resume was printed)."""
     if any(r.status == "interrupted" for r in results):
         warn("interrupted: what was done is kept; run the same command again to go on")
         return 130
-    if all(r.status == "complete" for r in results):
-        return 0
-    return 1
+    return 0 if all(_asked_for(r) for r in results) else 1
+
+
+def _asked_for(result: RunResult) -> bool:
+    sure = result.status == "until" and result.tally is not None and not result.tally.unscored
+    return result.status == "complete" or sure
 
 
 def show_plan(suite: SuiteSpec, *, as_json: bool) -> int:

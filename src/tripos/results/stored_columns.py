@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tripos.core.errors import StoreError
 from tripos.results.items import Floats
 from tripos.results.score_table import Coder, Column
 from tripos.store.database import Database
@@ -97,15 +98,22 @@ def found(keys: Keys, values: NDArray[Any], wanted: Keys, otherwise: Any) -> NDA
 
 
 def keys_of(candidate_ids: Sequence[str]) -> Keys:
-    """Candidate ids (128 bits in hexadecimal) as 16 bytes each."""
-    lengths = set(map(len, candidate_ids)) or {32}
+    """Candidate ids (128 bits in hexadecimal) as 16 bytes each. Raises StoreError for any other."""
+    if not candidate_ids:
+        return np.empty(0, "S16")
+    lengths = set(map(len, candidate_ids))
     return _keys("".join(candidate_ids), min(lengths), max(lengths))
 
 
 def _keys(joined: str, shortest: int, longest: int) -> Keys:
-    packed = bytes.fromhex(joined) if (shortest, longest) == (32, 32) else b""
-    if len(packed) * 2 != len(joined):
-        raise ValueError(f"candidate ids must have 32 hexadecimal digits, found {shortest} to {longest} characters")
+    try:
+        packed = bytes.fromhex(joined)
+    except ValueError:
+        packed = b""
+    if (shortest, longest) != (32, 32) or len(packed) * 2 != len(joined):  # fromhex skips blanks
+        raise StoreError(
+            f"candidate ids must have 32 hexadecimal digits, found {shortest} to {longest} characters: run `tripos store verify`"
+        )
     return np.frombuffer(packed, "S16")
 
 

@@ -8,11 +8,12 @@ limit. Judge calls are counted where the scorer always asks one.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
-from tripos.core.records import Usage, text_of
+from tripos.core.records import Message, Usage, text_of
 from tripos.engines.prices import cost_usd
-from tripos.runs.plan import compose
+from tripos.runs.plan import compose, variants_of
 from tripos.runs.selection import select
 from tripos.runs.spec import RunSpec
 from tripos.store.reading import Reader
@@ -52,15 +53,13 @@ def estimate(spec: RunSpec, reader: Reader | None) -> Estimate:
     """
     _, benchmark = compose(spec)
     selection = select(benchmark, spec)
+    variants = variants_of(spec, benchmark)
     characters = looked_at = 0
-    for sample in selection:
-        rendered = benchmark.prompt(sample)
-        characters += len(rendered) if isinstance(rendered, str) else sum(len(text_of(m.content)) for m in rendered)
+    for sample in islice(selection, _LOOKED_AT):
+        characters += sum(_characters(prompt(sample)) for prompt in variants.values()) + len(benchmark.system or "") * len(variants)
         looked_at += 1
-        if looked_at >= _LOOKED_AT:
-            break
-    calls = selection.total * spec.attempts * max(1, len(spec.prompt_variants))
-    prompt_tokens = round(characters / max(looked_at, 1) / _CHARACTERS_A_TOKEN * calls)
+    calls = selection.total * spec.attempts * len(variants)
+    prompt_tokens = round(characters / max(looked_at * len(variants), 1) / _CHARACTERS_A_TOKEN * calls)
     tokens, seconds = _before(spec, reader)
     low, high = (round(tokens * calls),) * 2 if tokens is not None else (0, calls * spec.params.max_tokens)
     needs = benchmark.scorer.needs
@@ -77,9 +76,13 @@ def estimate(spec: RunSpec, reader: Reader | None) -> Estimate:
         judge_calls_low=calls if "judge" in needs else 0,
         judge_calls_high=calls * 2 if needs & {"judge", "judge?"} else 0,
         seconds=seconds * calls / int(spec.max_workers) if seconds is not None and spec.max_workers != "auto" else None,
-        basis=f"{looked_at} prompts at {_CHARACTERS_A_TOKEN} characters a token; "
+        basis=f"{looked_at * len(variants)} prompts at {_CHARACTERS_A_TOKEN} characters a token; "
         + ("answers as in earlier runs" if tokens is not None else "answers between none and --max-tokens"),
     )
+
+
+def _characters(rendered: str | list[Message]) -> int:
+    return len(rendered) if isinstance(rendered, str) else sum(len(text_of(m.content)) for m in rendered)
 
 
 def _before(spec: RunSpec, reader: Reader | None) -> tuple[float | None, float | None]:

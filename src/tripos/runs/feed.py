@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import count, islice
 
 from tripos.core.records import Outcome
 from tripos.runs.pipeline import Ended, Job
@@ -83,12 +83,13 @@ class Feed:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     def _every(self) -> Iterator[Job]:
-        plan = self.plan
+        plan, places = self.plan, count()
         for sample in plan.selection:
             for variant in plan.variants:
                 messages = plan.messages(sample, variant)
                 for attempt in range(plan.spec.attempts):
-                    yield Job(sample, plan.trial(sample, variant, attempt, messages), messages, new_to_run=True)
+                    trial = plan.trial(sample, variant, attempt, messages)
+                    yield Job(sample, trial, messages, new_to_run=True, place=next(places))
 
     def _load(self) -> bool:
         """Takes the next chunk and looks again at what was elsewhere. False when there is nothing to do but wait for others."""
@@ -111,7 +112,8 @@ class Feed:
             if outcome not in (None, Outcome.JUDGE_FAILED) and reference_hash == p.reference_hash:
                 if job.new_to_run:
                     self.link(p)
-                done.append(Ended(Outcome(outcome), None if is_correct is None else bool(is_correct)))
+                right = None if is_correct is None else bool(is_correct)
+                done.append(Ended(Outcome(outcome), right, record_id=p.record_id, place=job.place))
             elif p.candidate_id not in free:
                 self._elsewhere.append(job)
             else:

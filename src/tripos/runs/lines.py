@@ -64,6 +64,8 @@ def line(
         "prompt_variant_id": planned.prompt_variant_id,
         "slice_id": planned.slice_id,
         "subject": planned.subject,
+        "cluster": planned.cluster,
+        "dimensions": planned.dimensions,
         "outcome": outcome.value,
         "finish_reason": completion.finish_reason if completion is not None else None,
         "started_at": completion.started_at if completion is not None else failed.started_at if failed is not None else None,

@@ -33,7 +33,8 @@ _UNSCORED = Verdict(value=None, is_correct=None, outcome=Outcome.JUDGE_FAILED)
 class Job:
     """One trial and attempt to be brought to its end.
 
-    `completion` is set when it is stored already, `graded` is its name then; `over` is set when the end is durable.
+    `completion` is set when it is stored already, `graded` is its name then; `over` is set when the end is durable; `place`
+    counts the jobs of a run as they were planned.
     """
 
     sample: Sample
@@ -43,6 +44,7 @@ class Job:
     completion: Completion | None = None
     graded: str | None = None
     over: bool = False
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Ended:
     error_kind: str | None = None
     error: str | None = None
     record_id: str = ""
+    place: int = 0
 
 
 _NOTHING: AbstractContextManager[None] = nullcontext()
@@ -91,7 +94,7 @@ class Pipeline:
             said = f"{error} ({notes})" if notes else str(error)
             failed = Failed(candidate_id=job.planned.candidate_id, error_kind=error.kind, error=said, started_at=began)
             text = line(self.header, job.planned, None, None, failed=failed, telemetry={})
-            ended = Ended(Outcome.INFRASTRUCTURE_FAILED, None, error.kind, said, job.planned.record_id)
+            ended = Ended(Outcome.INFRASTRUCTURE_FAILED, None, error.kind, said, job.planned.record_id, job.place)
             self._write([*self._trial(job), failed], lambda: self._over(job, ended, text))
             return None
 
@@ -153,7 +156,8 @@ class Pipeline:
             graded=job.graded,
         )
         text = line(self.header, job.planned, completion, scored, judge_reply=audits[-1].reply if audits else None, telemetry={})
-        ended = Ended(verdict.outcome, verdict.is_correct, "judge" if error else None, scored.error, job.planned.record_id)
+        kind = "judge" if error else None
+        ended = Ended(verdict.outcome, verdict.is_correct, kind, scored.error, job.planned.record_id, job.place)
         self._write([*events, scored], lambda: self._over(job, ended, text))
 
     def _over(self, job: Job, ended: Ended, text: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from tripos.scoring.scorer import Instruments
 from tripos.store.events import TrialPlanned
 from tripos.store.reading import Reader
 
+_LOOKED_AT = 1000
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -102,13 +104,15 @@ async def prepare(spec: RunSpec, endpoints: Endpoints, reader: Reader) -> Plan:
     entry, benchmark = compose(spec)
     _refuse(spec)
     way = find(spec.backend)
-    variants = _variants(spec, benchmark)
-    instruments, judge_identity = await _instruments(spec, benchmark, endpoints)
+    variants = variants_of(spec, benchmark)
+    instruments, judge_identity = await instruments_of(spec, benchmark, endpoints)
     selection = select(benchmark, spec)
+    if spec.until is not None:
+        _require_independent(selection, spec)
     endpoint = await endpoints.candidate(spec)
     backend = way.function(endpoint, spec.params, _backend_settings(spec, way.key, endpoints))
     engine = endpoint.engine.key
-    overlay = digest([settings_of(benchmark.transform), settings_of(benchmark.scorer), judge_identity])[:12]
+    overlay = overlay_of(benchmark, judge_identity)
     asked = {"model": spec.model.name, "engine": engine, "options": _named_options(spec), "params": spec.params}
     identity = {**asked, "backend": backend.identity()}
     choice = {"benchmark": spec.benchmark, "split": spec.split, "subset": spec.subset, "shots": spec.shots, "partition": spec.partition}
@@ -160,6 +164,14 @@ def _backend_settings(spec: RunSpec, backend: str, endpoints: Endpoints) -> Back
     )
 
 
+def _require_independent(selection: Selection, spec: RunSpec) -> None:
+    """The interval of `--until` takes items one by one; clustered ones would make it too narrow."""
+    if len(spec.prompt_variants) > 1:
+        raise ConfigError("--until does not go with several prompt variants: they are not independent; run them one by one")
+    if any(sample.cluster is not None for sample in islice(selection, _LOOKED_AT)):
+        raise ConfigError(f"--until: samples of {spec.benchmark} share sources (clusters), which its interval cannot take; give -n instead")
+
+
 def _epoch(run_key: str, spec: RunSpec, reader: Reader) -> tuple[str, str]:
     """(run id, nonce): the newest run of this configuration goes on, unless a fresh one is asked for.
 
@@ -180,7 +192,12 @@ def _named_options(spec: RunSpec) -> dict[str, Any]:
     return {name: value for name, value in spec.model.options.items() if isinstance(value, (str, int, float, bool))}
 
 
-def _variants(spec: RunSpec, benchmark: Benchmark) -> dict[str, Prompt]:
+def variants_of(spec: RunSpec, benchmark: Benchmark) -> dict[str, Prompt]:
+    """The ways of asking that a run chose, by id.
+
+    Raises:
+        ConfigError: the benchmark has no such way.
+    """
     known = {"default": benchmark.prompt, **benchmark.variants}
     chosen = spec.prompt_variants or ("default",)
     for name in chosen:
@@ -189,7 +206,17 @@ def _variants(spec: RunSpec, benchmark: Benchmark) -> dict[str, Prompt]:
     return {name: known[name] for name in chosen}
 
 
-async def _instruments(spec: RunSpec, benchmark: Benchmark, endpoints: Endpoints) -> tuple[Instruments, Any]:
+def overlay_of(benchmark: Benchmark, judge_identity: Any) -> str:
+    """Identity of a way of scoring: transform, scorer and judge, 12 hex."""
+    return digest([settings_of(benchmark.transform), settings_of(benchmark.scorer), judge_identity])[:12]
+
+
+async def instruments_of(spec: RunSpec, benchmark: Benchmark, endpoints: Endpoints) -> tuple[Instruments, Any]:
+    """What the scorer may use, and the identity of the judge (None without one).
+
+    Raises:
+        TriposError: something that the scorer needs cannot be had.
+    """
     needs = benchmark.scorer.needs
     judge, sandbox = None, None
     if "judge" in needs or "judge?" in needs:

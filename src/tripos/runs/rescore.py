@@ -26,7 +26,7 @@ from tripos.engines.engine import Preflight
 from tripos.engines.limiter import Limiter
 from tripos.results.overlays import DEFAULT, NAME, RESCORED, TRANSFORM
 from tripos.runs.endpoints import Endpoints
-from tripos.runs.plan import Plan, _instruments, compose
+from tripos.runs.plan import Plan, compose, instruments_of, overlay_of
 from tripos.runs.provenance import provenance
 from tripos.runs.rescoring import Rescored, Rescoring
 from tripos.runs.runner import Control
@@ -138,8 +138,8 @@ def changed(component: Any, settings: Mapping[str, Any], what: str) -> Any:
 async def _plan(source: RunRow, change: Change, endpoints: Endpoints, reader: Reader) -> tuple[Plan, Any]:
     spec = _changed_spec(spec_of(source), change)
     entry, benchmark = _changed_benchmark(*compose(spec), change)
-    instruments, judge = await _instruments(spec, benchmark, endpoints)
-    overlay = digest([settings_of(benchmark.transform), settings_of(benchmark.scorer), judge])[:12]
+    instruments, judge = await instruments_of(spec, benchmark, endpoints)
+    overlay = overlay_of(benchmark, judge)
     if overlay == source.overlay:
         raise ConfigError(
             f"run {source.run_id} was scored in just this way ({overlay}): change the scorer, a setting or the judge. To have what is "

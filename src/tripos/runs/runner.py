@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from tripos.core.errors import BudgetExhausted, StoreError, TriposError
+from tripos.core.identity import digest, settings_of
 from tripos.engines.endpoint import Counters
 from tripos.engines.limiter import CEILING
 from tripos.runs.endpoints import Endpoints
@@ -31,6 +32,7 @@ from tripos.runs.results_file import ResultsFile, lay, make_way, summary_of
 from tripos.runs.spec import RunSpec, public
 from tripos.runs.summary import Summary, public_options, summarise, write_summary
 from tripos.runs.tally import Tally
+from tripos.runs.until import Until
 from tripos.store.database import Database
 from tripos.store.events import RunEnded, RunStarted, TrialPlanned
 from tripos.store.reading import Reader
@@ -60,7 +62,7 @@ class Control:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run went. `status` is complete, partial (some unscored), interrupted, budget or failed (not started)."""
+    """How a run went. `status` is complete, partial (some unscored), until (sure enough), interrupted, budget or failed (not started)."""
 
     spec: RunSpec
     status: str
@@ -135,48 +137,57 @@ class Runner:
         tally = Tally(plan.planned)
         self.watcher.planned(plan, tally)
         self.writer.write(plan.run_id, [_started(plan)])
-        pipeline = Pipeline(plan, self.writer, header, _Ending(tally, file, self.watcher), telemetry)
-        feed = self._feed(plan, tally)
+        until = Until(spec.until, per_item=spec.attempts) if spec.until is not None else None
+        pipeline = Pipeline(plan, self.writer, header, _Ending(tally, file, self.watcher, until), telemetry)
+        feed = self._feed(plan, tally, until)
         try:
             async with telemetry.running(self.endpoints, self.watcher.warn) if telemetry is not None else contextlib.nullcontext():
                 try:
-                    await self._work(plan, pipeline, feed)
+                    await self._work(plan, pipeline, feed, until)
                 finally:
                     await feed.close()
             await asyncio.to_thread(self.writer.flush)
         finally:
             file.close()
         stopped = self.control.stopping if tally.done < tally.planned else None
+        if stopped is None and until is not None and until.sure:
+            stopped = "until"
         status = stopped or ("partial" if tally.unscored or tally.done < tally.planned else "complete")
         self.writer.write(plan.run_id, [RunEnded(status=status, counts={"planned": tally.planned, **tally.outcomes})])
         await asyncio.to_thread(self.writer.flush)
         if resumed or tally.reused or stopped or self.writer.late or telemetry is not None:  # stopped: answers without a verdict
             lay(plan, header, self.reader)
-        summary = summarise(plan, self.reader, status, tally)
+        summary = summarise(plan, self.reader, status, tally, until)
         write_summary(summary, path)
         result = RunResult(spec, status, summary, tally, path=path, moved=moved)
         self.watcher.ended(result)
         return result
 
-    def _feed(self, plan: Plan, tally: Tally) -> Feed:
+    def _feed(self, plan: Plan, tally: Tally, until: Until | None) -> Feed:
+        def skipped(ended: Ended) -> None:
+            tally.add(ended, reused=True)
+            if until is not None:
+                until.ended(ended.place, None if ended.is_correct is None else float(ended.is_correct))
+
         return Feed(
             plan,
             self.reader,
             self.writer,
-            skipped=lambda ended: tally.add(ended, reused=True),
+            skipped=skipped,
             link=_Link(self.writer, plan.run_id),
-            stopping=lambda: self.control.stopping is not None,
+            stopping=lambda: self.control.stopping is not None or (until is not None and until.sure),
             waiting=lambda n: self.watcher.warn(f"{n} trials are in the hands of another process; waiting until it is done with them"),
         )
 
-    async def _work(self, plan: Plan, pipeline: Pipeline, feed: Feed) -> None:
+    async def _work(self, plan: Plan, pipeline: Pipeline, feed: Feed, until: Until | None) -> None:
         limiter = plan.endpoint.limiter
         workers = min(CEILING if limiter.adaptive else limiter.limit, plan.planned)
         await self._warm_up(plan)
+        plan.endpoint.counters = Counters()  # of this run alone: neither what warmed up nor the runs before it
         graders = _Graders(self.control, limit=2 * workers + 16)
 
         async def work() -> None:
-            while self.control.stopping is None:
+            while self.control.stopping is None and (until is None or not until.sure):
                 job = await feed.next()
                 if job is None:
                     return
@@ -213,19 +224,20 @@ class Runner:
         for messages in texts:
             with contextlib.suppress(TriposError):
                 await plan.endpoint.generate(messages, plan.spec.params, context={"record_id": "warm-up"})
-        plan.endpoint.counters = Counters()  # what warmed up is not counted
 
 
 class _Ending:
     """What happens when a job's events are durable: its line is written, then the tally moves."""
 
-    def __init__(self, tally: Tally, file: ResultsFile, watcher: Watcher) -> None:
-        self.tally, self.file, self.watcher = tally, file, watcher
+    def __init__(self, tally: Tally, file: ResultsFile, watcher: Watcher, until: Until | None) -> None:
+        self.tally, self.file, self.watcher, self.until = tally, file, watcher, until
 
     def __call__(self, ended: Ended, text: bytes) -> None:
         self.file.append(text)
         self.tally.add(ended)
         self.watcher.sample(text)
+        if self.until is not None:
+            self.until.ended(ended.place, None if ended.is_correct is None else float(ended.is_correct))
 
 
 class _Link:
@@ -308,10 +320,17 @@ def _started(plan: Plan) -> RunStarted:
         overlay=plan.overlay,
         simulated=plan.endpoint.engine.simulated,
         planned=plan.planned,
-        config=public(spec) | {"model": public(spec.model) | {"options": public_options(spec.model.options)}},
+        config=_config(plan),
         dataset=dict(plan.benchmark.samples.fingerprint()),
         provenance=provenance(plan.endpoint.engine),
     )
+
+
+def _config(plan: Plan) -> dict[str, Any]:
+    spec = plan.spec
+    transform = digest(settings_of(plan.benchmark.transform))[:12]
+    config: dict[str, Any] = public(spec)
+    return config | {"model": public(spec.model) | {"options": public_options(spec.model.options)}, "transform_hash": transform}
 
 
 def _warm_up_prompts(plan: Plan) -> list[tuple[Any, ...]]:

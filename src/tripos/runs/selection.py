@@ -25,18 +25,27 @@ _SEARCHED = 100_000  # ids among which the nearest is looked for: looking at mor
 
 @dataclass(frozen=True)
 class Selection:
-    """The samples of a run. `ids` are those of a source that ends; None for the first `total` of an endless one."""
+    """The samples of a run. `ids` are those of a source that ends; None for the first `total` of an endless one.
+
+    With `shuffled` (a seed) they come in the random order of that seed, held in memory: a run that may stop early needs it.
+    """
 
     benchmark: Benchmark
     total: int
     ids: frozenset[str] | None
+    shuffled: int | None = None
 
     def __iter__(self) -> Iterator[Sample]:
         source = iter(self.benchmark.samples)
         if self.benchmark.samples.endless:
             yield from islice(source, self.total)
             return
-        yield from (sample for sample in source if self.ids is None or sample.record_id in self.ids)
+        chosen = (sample for sample in source if self.ids is None or sample.record_id in self.ids)
+        if self.shuffled is None:
+            yield from chosen
+            return
+        seed = self.shuffled
+        yield from sorted(chosen, key=lambda sample: order_key(seed, sample.record_id))
 
 
 def select(benchmark: Benchmark, spec: RunSpec) -> Selection:
@@ -60,7 +69,7 @@ def select(benchmark: Benchmark, spec: RunSpec) -> Selection:
         raise DatasetError(f"{spec.benchmark}: no sample is left in the partition {spec.partition!r}")
     if spec.max_samples is not None and spec.max_samples < len(wanted):
         wanted = heapq.nsmallest(spec.max_samples, wanted, key=lambda i: order_key(spec.seed, i))
-    return Selection(benchmark, len(wanted), frozenset(wanted))
+    return Selection(benchmark, len(wanted), frozenset(wanted), spec.seed if spec.until is not None else None)
 
 
 def _check(every: list[str], spec: RunSpec) -> None:

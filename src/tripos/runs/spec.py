@@ -69,6 +69,7 @@ class RunSpec:
         attempts: candidates a trial.
         output: JSONL path; None means `{output_dir}/{benchmark}_{model-slug}.jsonl`.
         max_turns, max_sample_tokens, query_timeout_seconds: limits of one sample of the agent backend; None means its default.
+        until: half width of an anytime-valid interval of the accuracy at which the run may stop; None means all samples.
         max_cost_usd, max_tokens_total: budgets of the whole command; None means unlimited.
         stream: None means as `telemetry` has it, which wants the time to the first token.
         choice_judge: "never" | "fallback" | "always": when the judge reads the letter of a multiple-choice answer.
@@ -104,6 +105,7 @@ class RunSpec:
     output: Path | None = None
     store: str = DEFAULT_STORE
     fresh: bool = False
+    until: float | None = None
     max_cost_usd: float | None = None
     max_tokens_total: int | None = None
     telemetry: bool = False

@@ -23,6 +23,7 @@ from tripos.runs.provenance import provenance
 from tripos.runs.results_file import summary_of, wanted
 from tripos.runs.spec import public
 from tripos.runs.tally import Tally
+from tripos.runs.until import Until
 from tripos.store.reading import Reader
 
 Summary = dict[str, Any]
@@ -45,7 +46,7 @@ _STATS = {
 }
 
 
-def summarise(plan: Plan, reader: Reader, status: str, tally: Tally) -> Summary:
+def summarise(plan: Plan, reader: Reader, status: str, tally: Tally, until: Until | None = None) -> Summary:
     """The summary as plain data: the seed's keys first, then ours."""
     aggregate = getattr(plan.benchmark.scorer, "aggregate", None)
     columns = Columns(plan.spec.model, plan.benchmark.per_subject, keep_details=aggregate is not None)
@@ -53,9 +54,13 @@ def summarise(plan: Plan, reader: Reader, status: str, tally: Tally) -> Summary:
         columns.take(trial)
     columns.close()
     run = reader.run(plan.run_id)
-    spec = plan.spec
+    spec, judge = plan.spec, plan.instruments.judge
     head: Summary = {"benchmark": spec.benchmark, "category": plan.entry.category, "backend": spec.backend, "model": spec.model.name}
-    summary = head | figures(columns, plan.planned) | {"started_at": run.started_at, "ended_at": run.ended_at}
+    summary = (
+        head
+        | figures(columns, columns.everyone.total if status == "until" else plan.planned)
+        | {"started_at": run.started_at, "ended_at": run.ended_at}
+    )
     if aggregate is not None:
         summary["aggregates"] = aggregate(columns.details)
     summary |= {
@@ -72,6 +77,8 @@ def summarise(plan: Plan, reader: Reader, status: str, tally: Tally) -> Summary:
         "config": public(spec) | {"model": public(spec.model) | {"options": public_options(spec.model.options)}},
         "provenance": provenance(plan.endpoint.engine),
     }
+    if until is not None:
+        summary["until"] = _until(until) | {"of": plan.planned}
     summary["notices"] = notices(summary)
     return summary
 
@@ -132,6 +139,11 @@ def _correct_per_joule(columns: Columns) -> float | None:
     return float((ipj * joules)[known].sum() / joules[known].sum()) if known.any() else None
 
 
+def _until(until: Until) -> dict[str, Any]:
+    lower, upper = until.interval
+    return {"half_width": until.half_width, "sure": until.sure, "items": until.items, "mean": until.mean, "lower": lower, "upper": upper}
+
+
 def _requests(plan: Plan) -> dict[str, Any]:
     counters = plan.endpoint.counters
     return {"sent": counters.requests, "failed": dict(counters.errors), "peak_in_flight": plan.endpoint.limiter.peak}
@@ -152,6 +164,15 @@ def notices(summary: Summary) -> list[str]:
             f"{summary['truncated_answers']} answers were cut at max_tokens ({summary['outcomes']['truncated']} of them count as wrong): "
             "raise --max-tokens before you compare."
         )
+    unread = summary["outcomes"]["wrong_format"]
+    if summary.get("judge_absent") and unread:
+        found.append(
+            f"There was no judge to read unclear answers: {unread} count as wrong_format. Compare only with runs that had none either."
+        )
+    until = summary.get("until")
+    if until and summary["status"] == "until":
+        span = f"[{until['lower']:.4f}, {until['upper']:.4f}], valid at any time"
+        found.append(f"stopped on purpose after {summary['planned']} of {until['of']}: accuracy {until['mean']:.4f} within {span}.")
     ours = summary["unscored"]
     if ours and summary["planned"]:
         low, high = summary["accuracy_three_ways"]["bounds"]

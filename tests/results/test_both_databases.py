@@ -1,0 +1,94 @@
+"""PostgreSQL and SQLite hold the same results, so both give the same rows, to the last bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from made_results import Made, candidate_id, write_run
+from postgres import postgresql_server, postgresql_url
+from tripos.core.errors import ConfigError, StoreError
+from tripos.core.records import Outcome
+from tripos.results.benchmark_result import BenchmarkResult
+from tripos.results.stored_columns import found, keys_of
+
+__all__ = ["postgresql_server", "postgresql_url"]
+
+VALUES = [1.0, 0.0, 1 / 3, 0.1 + 0.2, 1.0, 0.7]
+
+
+def filled(store: str) -> BenchmarkResult:
+    for model in ("a", "b"):
+        candidates = [
+            Made(
+                f"r{i}", v, slice_id=f"s{i % 2}", dimensions={"level": str(i % 3)}, metrics={"part": v / 7}, cluster="c" if i < 2 else None
+            )
+            for i, v in enumerate(VALUES)
+        ]
+        more = [Made("lost", failed=True), Made("cut", 0.0, outcome=Outcome.TRUNCATED), Made("unjudged", None)]
+        write_run(store, model, [*candidates, *(m for m in more if model == "b")], planned=10)
+    layer = {"rescored_from": "a", "scores_name": "strict"}
+    write_run(store, "a", [Made(f"r{i}", 0.5) for i in range(6)], overlay="bbbb33334444", config=layer, scored_only=True)
+    return BenchmarkResult.open(store)
+
+
+def everything(result: BenchmarkResult) -> list[Any]:
+    return [
+        result.aggregate(group_by=["model_id", "slice_id", "level"]),
+        result.aggregate(group_by=["model_id", "outcome", "status"], metric_id="accuracy"),
+        result.aggregate(group_by=["item_id", "temperature"], metric_id="score"),
+        result.aggregate(group_by=["model_id"], metric_id="latency_seconds"),
+        result.paired_compare(metric_id="part", group_by="slice_id", p_value_correction="by"),
+        result.leaderboard(),
+        result.overlays,
+        [row._asdict() for row in result.iter_trial_summaries()],
+        [
+            row._asdict()
+            for row in BenchmarkResult.open(result.projection_repo.database, models=["a"], scores="strict").iter_trial_summaries()
+        ],  # type: ignore[attr-defined]
+        list(result.iter_failures()),
+        [s.stage for s in result.view_timeline(candidate_id("b", "quiz", Made("lost"))[:10]).timeline.stages],
+    ]
+
+
+def test_both_say_the_same(postgresql_url: str, tmp_path: Path) -> None:
+    assert everything(filled(postgresql_url)) == everything(filled(str(tmp_path / "t.db")))
+
+
+def test_errors_list_the_choices_on_postgresql_too(postgresql_url: str) -> None:
+    result = filled(postgresql_url)
+    with pytest.raises(ConfigError, match="did you mean 'accuracy'"):
+        result.aggregate(group_by=[], metric_id="acuracy")
+    with pytest.raises(ValueError, match="Unsupported group_by key: lvel; did you mean 'level'"):
+        result.aggregate(group_by=["lvel"], metric_id="accuracy")
+
+
+def test_a_large_store_is_read_in_parts_and_a_small_part_of_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "t.db"
+    for model in ("a", "b", "c", "d", "e"):
+        write_run(store, model, [Made(f"r{i}", (i % 7) / 7) for i in range(40)])
+
+    def read(models: list[str]) -> list[Any]:
+        return BenchmarkResult.open(store, models=models).aggregate(group_by=["model_id", "outcome"], metric_id="score")
+
+    every = ["a", "b", "c", "d", "e"]
+    narrow = [read(every), read(["b"])]
+    monkeypatch.setattr("tripos.results.store_scores._FEW", 10)
+    assert [read(every), read(["b"])] == narrow
+
+
+def test_keys_are_found_whatever_their_order() -> None:
+    import numpy as np
+
+    ids = [f"{i * 7919 % 1000:032x}" for i in range(200)]
+    keys = np.sort(keys_of(ids))
+    wanted = keys_of([f"{i:032x}" for i in range(1000)])
+    values = found(keys, np.arange(len(keys), dtype=np.float64), wanted, np.nan)
+    assert int(np.isfinite(values).sum()) == 200
+    assert [int(v) for v in values[np.isfinite(values)]] == list(range(200))
+    with pytest.raises(StoreError, match="32 hexadecimal digits"):
+        keys_of(["a" * 31, "b" * 33])
+    with pytest.raises(StoreError, match="32 hexadecimal digits"):
+        keys_of(["a" * 31 + " "])

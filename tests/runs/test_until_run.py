@@ -1,0 +1,45 @@
+"""`--until ±h` stops a run when its anytime-valid interval is narrow enough, says so, and goes on with the same command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from running import fake_server, quiz, records, summary, tripos, write_questions
+
+
+def test_a_run_stops_when_it_is_sure_enough(tmp_path: Path) -> None:
+    data = write_questions(tmp_path / "quiz.jsonl", 3000)
+    with fake_server() as server:
+        run = tripos(*quiz(data, server.url, "-w", "8", "--until", "±0.05"), cwd=tmp_path)
+        asked = sum(server.stats()["asked"].values())
+    assert run.returncode == 0, run.stderr
+    said = summary(tmp_path / "out.jsonl")
+    assert said["status"] == "until" and said["unscored"] == 0
+    assert 100 < asked < 2000
+    until = said["until"]
+    assert until["sure"] and (until["upper"] - until["lower"]) / 2 <= 0.05 + 1e-9
+    assert until["lower"] <= 0.9 <= until["upper"]
+    assert said["planned"] == len(records(tmp_path / "out.jsonl")) == asked
+    assert any("stopped on purpose" in notice for notice in said["notices"])
+
+
+def test_the_same_command_without_it_asks_only_for_the_rest(tmp_path: Path) -> None:
+    data = write_questions(tmp_path / "quiz.jsonl", 600)
+    with fake_server() as server:
+        assert tripos(*quiz(data, server.url, "--until", "0.08"), cwd=tmp_path).returncode == 0
+        before = sum(server.stats()["asked"].values())
+        again = tripos(*quiz(data, server.url, "--until", "0.08"), cwd=tmp_path)
+        assert again.returncode == 0
+        assert sum(server.stats()["asked"].values()) - before <= 8, "it was sure already"
+        assert tripos(*quiz(data, server.url), cwd=tmp_path).returncode == 0
+        assert sum(server.stats()["asked"].values()) == 600
+    assert summary(tmp_path / "out.jsonl")["accuracy"] == 0.9
+
+
+def test_clustered_samples_and_bad_widths_are_refused(tmp_path: Path) -> None:
+    simulated = ["run", "-b", "email_triage", "-m", "s", "-e", "simulated", "-n", "20"]
+    run = tripos(*simulated, "--until", "0.05", cwd=tmp_path)
+    assert run.returncode == 2 and "clusters" in run.stderr
+    for width in ("0.7", "narrow"):
+        run = tripos(*simulated, "--until", width, cwd=tmp_path)
+        assert run.returncode == 2 and "--until" in run.stderr, run.stderr
