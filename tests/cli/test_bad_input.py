@@ -33,6 +33,7 @@ CASES = {
     "no store": (("explain", "x", "--store", "gone.db"), "gone.db"),
     "nothing to check": (("check",), "--all"),
     "bad number": (("run", "-b", "email_triage", *SIMULATED, "-n", "0"), "-n"),
+    "no money": (("run", "-b", "email_triage", *SIMULATED, "--max-cost", "0"), "--max-cost"),
     "bad workers": (("run", "-b", "email_triage", *SIMULATED, "-w", "many"), "auto"),
 }
 
@@ -75,6 +76,12 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     run = tripos("run", "-b", "email_triage", *SIMULATED, "-n", "2", "-o", "file/out.jsonl", cwd=tmp_path)
     assert run.returncode == 2 and "file/out.jsonl" in run.stderr and "Traceback" not in run.stderr, run.stderr
+
+
+def test_a_limit_that_the_backend_does_not_have_is_said_to_do_nothing(tmp_path: Path) -> None:
+    for flag in ("--max-turns", "--query-timeout", "--max-sample-tokens"):
+        run = tripos("run", "-b", "email_triage", *SIMULATED, "-n", "2", flag, "3", cwd=tmp_path)
+        assert run.returncode == 0 and f"{flag} has no effect" in run.stderr, run.stderr
 
 
 @pytest.mark.parametrize("place", [".", "folder", "notes.txt", "results/tripos.db", "pipe"])

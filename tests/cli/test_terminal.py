@@ -95,3 +95,16 @@ def test_a_reader_that_goes_away_is_no_error(results: Path) -> None:
     command = f"{sys.executable} -m tripos report 0.2.jsonl | head -1"
     run = subprocess.run(["bash", "-c", command], cwd=results, env=environment(), capture_output=True, text=True, check=False)
     assert "Traceback" not in run.stderr and "Broken" not in run.stderr, run.stderr
+
+
+def test_verbose_says_what_becomes_of_each_sample(tmp_path: Path) -> None:
+    arguments = ("run", "-b", "email_triage", "-m", "m", "-e", "simulated", "-n", "2")
+    quiet, verbose = tripos(*arguments, cwd=tmp_path), tripos(*arguments, "--fresh", "-v", cwd=tmp_path)
+    assert "email_triage-v1-2a-00001" not in quiet.stderr
+    assert "email_triage-v1-2a-00001" in verbose.stderr and "2 planned" in verbose.stderr
+
+
+def test_simulated_answers_are_called_so_in_every_report(results: Path) -> None:
+    for command in ("summarize", "report"):
+        assert "SIMULATED" in tripos(command, "0.2.jsonl", cwd=results).stdout, command
+    assert json.loads(tripos("summarize", "0.2.jsonl", "--json", cwd=results).stdout)["simulated"] is True

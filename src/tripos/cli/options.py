@@ -83,7 +83,7 @@ how = _group(
     _o("--judge-base-url", help="OpenAI-compatible endpoint of the judge."),
     _o("--judge-api-key-env", help="Environment variable that holds the judge's key."),
     _o("--warmup-samples", type=click.IntRange(min=0), help="Requests before the measured ones.  [default: 0]"),
-    _o("--max-cost", "max_cost_usd", type=click.FloatRange(min=0), help="Stop cleanly after so many US dollars."),
+    _o("--max-cost", "max_cost_usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly after so many US dollars."),
     _o("--max-tokens-total", type=click.IntRange(min=1), help="Stop cleanly after so many tokens."),
     _o("--telemetry/--no-telemetry", default=None, help="Measure energy and time to first token.  [default: off]"),
     _o("--gpu-metrics/--no-gpu-metrics", default=None, help="Poll GPU metrics.  [default: off]"),

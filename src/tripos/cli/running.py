@@ -62,7 +62,7 @@ def run_suite(suite: SuiteSpec) -> list[RunResult]:
 
 
 def exit_code(results: list[RunResult]) -> int:
-    """0: everything asked for was scored, or enough of it to be as sure as asked. 1: something was not. 130: interrupted (the command to resume was printed)."""
+    """0: everything asked for was scored, or enough to be as sure as asked. 1: something was not. 130: interrupted."""
     if any(r.status == "interrupted" for r in results):
         warn("interrupted: what was done is kept; run the same command again to go on")
         return 130

@@ -32,10 +32,13 @@ def command(file: Path, as_json: bool) -> int:
         "Accuracy": round(correct / len(scored), 4) if scored else None,
         "Errors": sum(1 for r in results.records if r.get("error")),
     }
+    simulated = any(r.get("simulated") for r in results.records)
     if as_json:
-        print_json({name.lower(): value for name, value in facts.items()})
+        print_json({name.lower(): value for name, value in facts.items()} | {"simulated": simulated})
         return 0
     for name, value in facts.items():
         text = "not measured" if value is None else f"{value:.4f}" if isinstance(value, float) else value
         click.echo(f"{name + ':':<11}{clean(str(text))}")
+    if simulated:
+        click.echo("! SIMULATED: no model was asked.")
     return 0

@@ -15,9 +15,16 @@ from tripos.engines.engine import EngineSettings, Preflight, engine
 
 
 class Recording(Protocol):
-    """Stored answers. `source` is shown in messages; `simulated` says that no model gave them in the first place."""
+    """Stored answers.
+
+    Attributes:
+        source: shown in messages.
+        identity: changes when other answers are recorded at the same place; part of the identity of a replayed trial.
+        simulated: no model gave them in the first place.
+    """
 
     source: str
+    identity: str
     simulated: bool
 
     def lookup(self, record_id: str, attempt: int, variant: str) -> Completion | None:

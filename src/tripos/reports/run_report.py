@@ -35,6 +35,8 @@ def print_run(summary: dict[str, Any], path: str, *, compact: bool = False) -> N
     outcomes = ", ".join(f"{n} {name}" for name, n in summary.get("outcomes", {}).items() if n)
     if outcomes:
         say(f"outcomes: {outcomes}")
+    if summary.get("reused"):
+        say(f"reused: {summary['reused']} (scored before the last command, not asked again)")
     if not compact:
         extra = {**summary.get("metrics", {}), **summary.get("aggregates", {})}
         if extra:

@@ -113,7 +113,7 @@ async def prepare(spec: RunSpec, endpoints: Endpoints, reader: Reader) -> Plan:
     backend = way.function(endpoint, spec.params, _backend_settings(spec, way.key, endpoints))
     engine = endpoint.engine.key
     overlay = overlay_of(benchmark, judge_identity)
-    asked = {"model": spec.model.name, "engine": engine, "options": _named_options(spec), "params": spec.params}
+    asked = {"model": spec.model.name, "engine": engine, "options": _named_options(spec, endpoint), "params": spec.params}
     identity = {**asked, "backend": backend.identity()}
     choice = {"benchmark": spec.benchmark, "split": spec.split, "subset": spec.subset, "shots": spec.shots, "partition": spec.partition}
     choice["data"] = str(spec.data.expanduser().resolve()) if spec.data is not None else None
@@ -152,7 +152,12 @@ def _refuse(spec: RunSpec) -> None:
 def _backend_settings(spec: RunSpec, backend: str, endpoints: Endpoints) -> BackendSettings:
     seconds = [s for s in (spec.query_timeout_seconds, spec.global_agent_timeout_sec) if s]
     if backend == "direct":
-        for flag, value in (("--query-timeout", spec.query_timeout_seconds), ("--max-sample-tokens", spec.max_sample_tokens)):
+        limits = {
+            "--query-timeout": spec.query_timeout_seconds,
+            "--max-sample-tokens": spec.max_sample_tokens,
+            "--max-turns": spec.max_turns,
+        }
+        for flag, value in limits.items():
             if value:
                 endpoints.warnings.append(f"{spec.benchmark}: {flag} has no effect with the direct backend")
     return BackendSettings(
@@ -188,8 +193,10 @@ def _epoch(run_key: str, spec: RunSpec, reader: Reader) -> tuple[str, str]:
     return newest, newest.partition("-")[2]
 
 
-def _named_options(spec: RunSpec) -> dict[str, Any]:
-    return {name: value for name, value in spec.model.options.items() if isinstance(value, (str, int, float, bool))}
+def _named_options(spec: RunSpec, endpoint: Endpoint) -> dict[str, Any]:
+    options = {name: value for name, value in spec.model.options.items() if isinstance(value, (str, int, float, bool))}
+    recording = getattr(endpoint.engine, "recording", None)  # by what it holds, not by where it lies
+    return options if recording is None else {**options, "recording": recording.identity}
 
 
 def variants_of(spec: RunSpec, benchmark: Benchmark) -> dict[str, Prompt]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class RecordedRun:
             raise ConfigError(_other(place, spec, {(r.benchmark, r.model) for r in runs}))
         self.run_id = run.run_id
         self.source = f"{place}#{run.run_id}"
+        self.identity = f"run {run.run_id}"  # its answers never change; only what failed may be answered later
         self.simulated = bool(run.simulated)
 
     def lookup(self, record_id: str, attempt: int, variant: str) -> Completion | None:
@@ -63,6 +65,7 @@ class RecordedFile:
     def __init__(self, path: Path, spec: RunSpec) -> None:
         self.source = str(path)
         self.simulated = False
+        self._content = hashlib.sha256()
         self._places: dict[tuple[str, int, str], int] = {}
         self._file = path.open("rb")
         others = set()
@@ -74,6 +77,7 @@ class RecordedFile:
                 name = str(record["record_id"]), int(record.get("attempt") or 0), str(record.get("prompt_variant_id") or "default")
                 self._places[name] = place
                 self.simulated = self.simulated or bool(record.get("simulated"))
+        self.identity = f"file {self._content.hexdigest()}"
         if not self._places:
             self.close()
             raise ConfigError(_other(str(path), spec, others))
@@ -93,6 +97,7 @@ class RecordedFile:
     def _records(self) -> Iterator[tuple[int, dict[str, Any]]]:
         place = 0
         for number, text in enumerate(self._file, 1):
+            self._content.update(text)
             record = _record(text, f"--replay {self.source}, line {number}") if text.strip() else None
             if record is not None:
                 yield place, record

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -37,6 +38,8 @@ from tripos.store.database import Database
 from tripos.store.events import RunEnded, RunStarted, TrialPlanned
 from tripos.store.reading import Reader
 from tripos.store.writer import Writer
+
+_log = logging.getLogger("tripos.run")
 
 
 @dataclass
@@ -115,16 +118,17 @@ class Runner:
         try:
             plan = await prepare(spec, self.endpoints, self.reader)
             telemetry = await asyncio.to_thread(measuring, plan, self.endpoints, self.writer)
+            for warning in self.endpoints.warnings[shown:]:
+                self.watcher.warn(warning)
+            return await self._run(plan, telemetry)
         except StoreError:
             raise
-        except TriposError as error:
+        except TriposError as error:  # also under way: the examples of a prompt may not be there
             return RunResult(spec, "failed", error=str(error))
-        for warning in self.endpoints.warnings[shown:]:
-            self.watcher.warn(warning)
-        return await self._run(plan, telemetry)
 
     async def _run(self, plan: Plan, telemetry: Measuring | None) -> RunResult:
         spec, path = plan.spec, plan.spec.output_path()
+        _log.debug("run %s: %d planned, endpoint %s, overlay %s", plan.run_id, plan.planned, plan.endpoint.engine.endpoint_id, plan.overlay)
         header = Header(
             benchmark=spec.benchmark, model=spec.model.name, backend=spec.backend, run_id=plan.run_id, seed=spec.seed, hardware=spec.model
         )
@@ -235,6 +239,7 @@ class _Ending:
     def __call__(self, ended: Ended, text: bytes) -> None:
         self.file.append(text)
         self.tally.add(ended)
+        _log.debug("%r: %s, correct %s, error %r", ended.record_id, ended.outcome, ended.is_correct, ended.error)
         self.watcher.sample(text)
         if self.until is not None:
             self.until.ended(ended.place, None if ended.is_correct is None else float(ended.is_correct))

@@ -72,13 +72,14 @@ def summarise(plan: Plan, reader: Reader, status: str, tally: Tally, until: Unti
         "simulated": plan.endpoint.engine.simulated,
         "run_id": plan.run_id,
         "overlay": plan.overlay,
+        "judge": public(judge.identity()) if judge is not None else None,
+        "judge_absent": judge is None and "judge?" in plan.benchmark.scorer.needs,
         "telemetry": telemetry_summary(reader.measured(plan.run_id), summary["accuracy"], _correct_per_joule(columns)),
         "dataset": dict(plan.benchmark.samples.fingerprint()),
         "config": public(spec) | {"model": public(spec.model) | {"options": public_options(spec.model.options)}},
         "provenance": provenance(plan.endpoint.engine),
     }
-    if until is not None:
-        summary["until"] = _until(until) | {"of": plan.planned}
+    summary["until"] = _until(until) | {"of": plan.planned} if until is not None else None
     summary["notices"] = notices(summary)
     return summary
 
