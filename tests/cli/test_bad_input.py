@@ -156,3 +156,34 @@ def test_list_and_dry_run_speak_json(tmp_path: Path) -> None:
     plan = json.loads(tripos("run", "--config", "full-suite", "--dry-run", "--json", cwd=tmp_path).stdout)
     assert len(plan["runs"]) == 12
     assert QUIZ.exists()
+
+
+@pytest.mark.parametrize("flag", [("--split", "test"), ("--subset", "x"), ("--shots", "2"), ("--choice-judge", "never"), ("--data", ".")])
+def test_a_generated_benchmark_refuses_options_that_would_change_nothing(flag: tuple[str, str], tmp_path: Path) -> None:
+    for benchmark in ("email_triage", "security_scanner", "coding_task", "coding_assistant"):
+        run = tripos("run", "-b", benchmark, *SIMULATED, "-n", "2", *flag, cwd=tmp_path)
+        assert run.returncode == 2 and benchmark in run.stderr and "would change nothing" in run.stderr, run.stderr
+
+
+def test_a_question_without_text_is_never_asked(tmp_path: Path) -> None:
+    row = {"question_id": 1, "question": None, "options": ["a", "b"], "answer": "A", "answer_index": 0, "category": "x", "src": "y"}
+    for question in (None, "  ", ["q"]):
+        (tmp_path / "test.jsonl").write_text(json.dumps({**row, "question": question, "cot_content": ""}) + "\n")
+        run = tripos("run", "-b", "mmlu-pro", *SIMULATED, "--data", "test.jsonl", cwd=tmp_path)
+        assert run.returncode == 2 and "question" in run.stderr and "test.jsonl" in run.stderr, run.stderr
+
+
+def test_a_store_of_another_kind_is_refused(tmp_path: Path) -> None:
+    run = tripos("run", "-b", "email_triage", *SIMULATED, "-n", "2", "--store", "mysql://me:secret@host/db", cwd=tmp_path)
+    assert run.returncode == 2 and "postgresql://" in run.stderr and "secret" not in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_comparison_of_simulated_candidates_says_so(tmp_path: Path) -> None:
+    for name, skill in (("weak", "0.3"), ("strong", "0.9")):
+        options = ("-m", name, "-e", "simulated", "--model-option", f"skill={skill}")
+        assert tripos("run", "-b", "email_triage", *options, "-n", "6", cwd=tmp_path).returncode == 0
+    for sides in (("results/email_triage_weak.jsonl", "results/email_triage_strong.jsonl"), ("model:weak", "model:strong")):
+        table = tripos("compare", *sides, cwd=tmp_path)
+        assert "SIMULATED" in table.stdout, table.stderr
+        assert json.loads(tripos("compare", *sides, "--json", cwd=tmp_path).stdout)["simulated"] == ["strong", "weak"]

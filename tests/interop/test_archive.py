@@ -6,10 +6,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from foreign_logs import zip_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from foreign_logs import zip_of
 from tripos.core.errors import ConfigError
 from tripos.interop import archive
 from tripos.interop.archive import Archive

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from foreign_logs import openjarvis_line
 
+from foreign_logs import openjarvis_line
 from tripos.core.errors import ConfigError
 from tripos.interop.exporting import Exported, exporters
 from tripos.interop.formats import read_log

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from foreign_logs import chosen, generated, lm_eval_run, write_lines
 
+from foreign_logs import chosen, generated, lm_eval_run, write_lines
 from tripos.core.errors import ConfigError
 from tripos.interop.formats import read_log
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from foreign_logs import openjarvis_line, write_json, write_lines
 
+from foreign_logs import openjarvis_line, write_json, write_lines
 from tripos.core.records import Outcome
 from tripos.interop.export_openjarvis import FIELDS, record_of, summary_of
 from tripos.interop.exporting import Exported, exporters

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from foreign_logs import inspect_log, inspect_sample, write_json
 
+from foreign_logs import inspect_log, inspect_sample, write_json
 from tripos.core.errors import ConfigError
 from tripos.interop.formats import read_log
 from tripos.interop.imported import ImportedLog

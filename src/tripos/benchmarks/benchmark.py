@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from tripos.core.errors import ConfigError
 from tripos.core.records import Message, Sample
 from tripos.core.registry import Registry
 from tripos.scoring.answers import VisibleText
@@ -43,6 +44,18 @@ class Options:
     seed: int = 42
     shots: int = 0
     judge: str | None = None
+
+
+def refuse(key: str, options: Options, *names: str) -> None:
+    """Options that this benchmark does not have are an error, not ignored.
+
+    Raises:
+        ConfigError: one of `names` was set.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value:
+            raise ConfigError(f"{key} has no {name}; {name} = {value!r} would change nothing, leave it out")
 
 
 class Source(Protocol):

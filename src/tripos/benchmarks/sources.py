@@ -150,6 +150,18 @@ class HubSource:
         return hub
 
 
+def text(row: Row, name: str) -> str:
+    """A column that must hold text.
+
+    Raises:
+        ValueError: it is blank, or no text at all: nobody can be asked that.
+    """
+    value = row[name]
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} holds no text but {value!r}"[:200])
+    return value.strip()
+
+
 @dataclass(frozen=True)
 class _Hub:
     """An opened data set of the hub: `rows` can be iterated again and again."""

@@ -19,9 +19,9 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from tripos.benchmarks.academic.multiple_choice import choice_cases, choice_scorer, refuse
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
-from tripos.benchmarks.sources import huggingface
+from tripos.benchmarks.academic.multiple_choice import choice_cases, choice_scorer
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
+from tripos.benchmarks.sources import huggingface, text
 from tripos.core.errors import ConfigError, unknown
 from tripos.core.records import Sample
 from tripos.scoring.choice import ChoiceLetter, letters, multiple_choice_prompt
@@ -78,7 +78,7 @@ def to_sample(row: dict[str, Any]) -> Sample | None:
     domain = row["High-level domain"]
     return Sample(
         record_id=record_id,
-        input=str(row["Question"]).strip(),
+        input=text(row, "Question"),
         reference=letters(len(choices))[choices.index(correct)],
         choices=choices,
         subject=row["Subdomain"] or domain or None,

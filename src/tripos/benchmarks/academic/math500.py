@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tripos.benchmarks.academic.multiple_choice import refuse
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
-from tripos.benchmarks.sources import huggingface
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
+from tripos.benchmarks.sources import huggingface, text
 from tripos.core.errors import ConfigError
 from tripos.core.records import Sample
 from tripos.scoring.math import BoxedAnswer, MathEquivalence
@@ -66,7 +65,7 @@ def to_sample(row: dict[str, Any]) -> Sample:
         raise ValueError("answer is empty")
     return Sample(
         record_id=str(row["unique_id"]),
-        input=str(row["problem"]).strip(),
+        input=text(row, "problem"),
         reference=answer,
         subject=row["subject"] or None,
         dimensions={"level": str(row["level"])} if row["level"] is not None else {},

@@ -18,9 +18,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tripos.benchmarks.academic.multiple_choice import choice_cases, choice_scorer, refuse
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, Prompt, benchmark
-from tripos.benchmarks.sources import HubSource, huggingface
+from tripos.benchmarks.academic.multiple_choice import choice_cases, choice_scorer
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, Prompt, benchmark, refuse
+from tripos.benchmarks.sources import HubSource, huggingface, text
 from tripos.core.errors import ConfigError, DatasetError
 from tripos.core.records import Sample
 from tripos.scoring.choice import ChoiceLetter, letters, multiple_choice_prompt
@@ -80,7 +80,7 @@ def to_sample(row: dict[str, Any]) -> Sample:
         raise ValueError(f"answer {letter!r} and answer_index {row['answer_index']} disagree")
     return Sample(
         record_id=str(row["question_id"]),
-        input=str(row["question"]).strip(),
+        input=text(row, "question"),
         reference=letter,
         choices=choices,
         subject=row["category"] or None,

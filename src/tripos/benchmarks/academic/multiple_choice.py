@@ -1,4 +1,4 @@
-"""What the multiple-choice benchmarks share: the scorer of the `judge` option, refusal of options without effect, calibration."""
+"""What the multiple-choice benchmarks share: the scorer of the `judge` option, and calibration."""
 
 from __future__ import annotations
 
@@ -21,18 +21,6 @@ def choice_scorer(options: Options) -> ChoiceMatch:
     if judge not in get_args(JudgeUse):
         raise ConfigError(unknown("choice of judge", judge, get_args(JudgeUse)))
     return ChoiceMatch(judge=cast(JudgeUse, judge))
-
-
-def refuse(key: str, options: Options, *names: str) -> None:
-    """Options that this benchmark does not have are an error, not ignored.
-
-    Raises:
-        ConfigError: one of `names` was set.
-    """
-    for name in names:
-        value = getattr(options, name)
-        if value:
-            raise ConfigError(f"{key} has no {name}; {name} = {value!r} would change nothing, leave it out")
 
 
 def choice_cases(samples: Iterable[Sample]) -> Iterator[Case]:

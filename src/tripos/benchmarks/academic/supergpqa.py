@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tripos.benchmarks.academic.multiple_choice import choice_cases, choice_scorer, refuse
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
-from tripos.benchmarks.sources import huggingface
+from tripos.benchmarks.academic.multiple_choice import choice_cases, choice_scorer
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
+from tripos.benchmarks.sources import huggingface, text
 from tripos.core.records import Sample
 from tripos.scoring.choice import ChoiceLetter, letters, multiple_choice_prompt
 
@@ -71,7 +71,7 @@ def to_sample(row: dict[str, Any]) -> Sample:
         dimensions["is_calculation"] = "yes" if row["is_calculation"] else "no"
     return Sample(
         record_id=str(row["uuid"]),
-        input=str(row["question"]).strip(),
+        input=text(row, "question"),
         reference=letter,
         choices=choices,
         subject=row["subfield"] or row["field"] or row["discipline"] or None,

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
 from tripos.benchmarks.generated import Generated
 from tripos.benchmarks.use_cases.coding import repair
 from tripos.benchmarks.use_cases.coding.report import check_of, example_of, told, transcript
@@ -41,6 +41,7 @@ CONTROL_EVERY = 10
 )
 def coding_assistant(options: Options) -> Benchmark:
     """Composes the benchmark. The run's seed makes the samples."""
+    refuse("coding_assistant", options, "data", "split", "subset", "shots", "judge")
     source = Generated("coding_assistant", VERSION, options.seed, make)
     return Benchmark(
         samples=source,

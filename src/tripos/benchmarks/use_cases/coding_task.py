@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
 from tripos.benchmarks.generated import Generated
 from tripos.benchmarks.use_cases.coding import tasks
 from tripos.core.records import Sample
@@ -34,6 +34,7 @@ _ASKS = (
 @benchmark("coding_task", category="use-case", summary="Function-level code generation", size="endless (generated)", licence="Apache-2.0")
 def coding_task(options: Options) -> Benchmark:
     """Composes the benchmark. The run's seed makes the samples."""
+    refuse("coding_task", options, "data", "split", "subset", "shots", "judge")
     source = Generated("coding_task", VERSION, options.seed, make)
     return Benchmark(
         samples=source,

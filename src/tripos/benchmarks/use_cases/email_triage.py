@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
 from tripos.benchmarks.generated import Generated
 from tripos.benchmarks.use_cases.triage_mail import DIFFICULTIES, Plan, draw_plan, draw_world, edit_plan, scene_for
 from tripos.benchmarks.use_cases.triage_policy import CATEGORIES, URGENCIES, Policy, draw_policy, edit_policy
@@ -277,6 +277,7 @@ def _source(seed: int) -> Generated:
 )
 def email_triage(options: Options) -> Benchmark:
     """Generated threads with a policy each; see the module's docstring for the scoring."""
+    refuse(KEY, options, "data", "split", "subset", "shots", "judge")
     return Benchmark(
         samples=_source(options.seed),
         prompt=prompt,

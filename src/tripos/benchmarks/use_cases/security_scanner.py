@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
 from tripos.benchmarks.generated import Generated
 from tripos.benchmarks.use_cases.flawed_project import draw_project
 from tripos.benchmarks.use_cases.flawed_services import SERVICES
@@ -223,6 +223,7 @@ def _source(seed: int) -> Generated:
 @benchmark(KEY, category="use-case", summary="Security vulnerability scanner", size="generated", licence="Apache-2.0", source="generated")
 def security_scanner(options: Options) -> Benchmark:
     """Generated services with planted weaknesses; see the module's docstring for the scoring."""
+    refuse(KEY, options, "data", "split", "subset", "shots", "judge")
     return Benchmark(
         samples=_source(options.seed),
         prompt=prompt,
