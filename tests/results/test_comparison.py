@@ -86,7 +86,7 @@ def test_a_suite_is_one_family_on_either_side(tmp_path: Path) -> None:
     for model in ("a", "b"):
         for benchmark in ("one", "two"):
             write_run(tmp_path / "t.db", model, [Made(f"r{i}", float(model == "b")) for i in range(8)], benchmark=benchmark)
-    table, names = contend(["a-one", "a-two", "b-one", "b-two"], "accuracy", "benchmark", store=str(tmp_path / "t.db"))
+    table, names, _ = contend(["a-one", "a-two", "b-one", "b-two"], "accuracy", "benchmark", store=str(tmp_path / "t.db"))
     assert names == ["a", "b"] and set(table.columns["benchmark_id"].labels) == {"one", "two"}
 
 

@@ -51,9 +51,8 @@ def command(
 
     form = "json" if how.pop("as_json") else how["form"]
     how.pop("form")
-    table, names = contend(sides, metric, group_by, store=store, scores=scores, benchmark=benchmark)
+    table, names, made_up = contend(sides, metric, group_by, store=store, scores=scores, benchmark=benchmark)
     rows = compare(table, pairs_of(names, every_pair=all_pairs), side=SIDE, group_by=group_by, **how)
-    made_up = _simulated(sides, store)
     if form == "json":
         print_json({"rows": [r.plain(group_by) for r in rows], "simulated": made_up})
     elif form != "table":
@@ -66,25 +65,6 @@ def command(
             split = disagreements(table, names[0], names[1], side=SIDE)
             print_table(f"{len(split)} disagreements of {names[0]} and {names[1]}", ["Record", "First", "Second"], split)
     return 1 if fail_if_worse is not None and any(_fails(r, fail_if_worse) for r in rows) else 0
-
-
-def _simulated(sides: tuple[str, ...], store: str) -> list[str]:
-    """The models among the sides that were never asked."""
-    from pathlib import Path
-
-    from tripos.results.result_file import read_results
-    from tripos.store.database import Database
-    from tripos.store.reading import Reader
-
-    found: set[str] = set()
-    named = [side for side in sides if not Path(side).is_file()]
-    for side in set(sides) - set(named):
-        found |= {str(r.get("model")) for r in read_results(Path(side)).records if r.get("simulated")}
-    for run in Reader(Database(store, read_only=True)).runs() if named else ():
-        known = (run.run_id, f"run:{run.run_id}", run.model, f"model:{run.model}")
-        if run.simulated and any(k.startswith(side) for side in named for k in known):
-            found.add(run.model)
-    return sorted(found)
 
 
 def _print(rows: list[ComparisonRow], group_by: str, metric: str) -> None:

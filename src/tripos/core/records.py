@@ -31,6 +31,9 @@ class Outcome(StrEnum):
         return self not in _OURS
 
 
+ENDED_EARLY = {"length": Outcome.TRUNCATED, "limit": Outcome.LIMIT, "refusal": Outcome.REFUSED, "content_filter": Outcome.REFUSED}
+"""What a wrong answer is called that did not end by itself, by the finish reason."""
+
 _OURS = frozenset({Outcome.JUDGE_FAILED, Outcome.INFRASTRUCTURE_FAILED, Outcome.SAMPLE_INVALID})
 
 

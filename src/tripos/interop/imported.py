@@ -13,13 +13,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tripos.core.identity import digest
-from tripos.core.records import JSON, Completion, Extraction, Message, Outcome, Verdict
+from tripos.core.records import ENDED_EARLY, JSON, Completion, Extraction, Message, Outcome, Verdict
 
 VERSION = 1  # of the mapping: a new one imports the same log as a new run
 
 NO_SCORE = "the log holds no score for this sample"
-
-_EARLY = {"length": Outcome.TRUNCATED, "content_filter": Outcome.REFUSED, "refusal": Outcome.REFUSED}
 
 
 class ImportedTrial(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +147,7 @@ def graded(
     correct = value >= 1.0 if shares else None
     outcome = Outcome.SCORED
     if correct is False:
-        outcome = Outcome.LIMIT if limited else _EARLY.get(finish_reason or "", Outcome.SCORED)
+        outcome = Outcome.LIMIT if limited else ENDED_EARLY.get(finish_reason or "", Outcome.SCORED)
     return Verdict(value=value, is_correct=correct, outcome=outcome, metrics=metrics, details=found)
 
 

@@ -22,17 +22,18 @@ RUN, MODEL = "run:", "model:"
 
 
 class Contender(NamedTuple):
-    """One side: its model, where it comes from, its scores."""
+    """One side: its model, where it comes from, its scores, and those of its models that were never asked."""
 
     model: str
     place: str
     table: ScoreTable
+    simulated: frozenset[str]
 
 
 def contend(
     names: Sequence[str], metric: str, group_by: str, *, store: str, scores: str = DEFAULT, benchmark: str | None = None
-) -> tuple[ScoreTable, list[str]]:
-    """(one table of all sides, their names in the order given).
+) -> tuple[ScoreTable, list[str], list[str]]:
+    """(one table of all sides, their names in the order given, the simulated models among them).
 
     Args:
         names: a results file, `run:ID`, `model:NAME`, or a run id or model that the store knows. A model means the newest run of
@@ -51,7 +52,7 @@ def contend(
         rows = np.zeros(len(contender.table), np.int32)
         table = contender.table
         tables.append(ScoreTable(metric_id=metric, values=table.values, columns={**table.columns, SIDE: Column(rows, [name])}))
-    return merged(tables), called
+    return merged(tables), called, sorted(frozenset().union(*(s.simulated for s in sides)))
 
 
 def _by_model(contenders: Sequence[Contender]) -> list[Contender]:
@@ -65,7 +66,9 @@ def _by_model(contenders: Sequence[Contender]) -> list[Contender]:
         if mate is None:
             sides.append(new)
         else:
-            sides[mate] = Contender(new.model, f"{sides[mate].place} {new.place}", merged([sides[mate].table, new.table]))
+            old = sides[mate]
+            table = merged([old.table, new.table])
+            sides[mate] = Contender(new.model, f"{old.place} {new.place}", table, old.simulated | new.simulated)
     return sides
 
 
@@ -73,12 +76,14 @@ def _contender(name: str, metric: str, group_by: str, store: str, scores: str, b
     path = Path(name)
     if not name.startswith((RUN, MODEL)) and (path.is_file() or path.suffix in (".jsonl", ".json")):
         file = read_results(path)
-        return Contender(file.model, path.stem, table_of_files([file], metric, [group_by])[0])
+        made_up = frozenset(str(r.get("model")) for r in file.records if r.get("simulated"))
+        return Contender(file.model, path.stem, table_of_files([file], metric, [group_by])[0], made_up)
     runs = _of_store(name, store, scores, benchmark)
     keys = [group_by, *NEEDS]
     models = {run.row.model for run in runs.runs}
     place = " ".join(run.row.run_id for run in runs.runs) if len(runs.runs) < 3 else f"{len(runs.runs)} runs"
-    return Contender(" + ".join(sorted(models)), place, runs.table(metric, keys))
+    made_up = frozenset(run.row.model for run in runs.runs if run.row.simulated)
+    return Contender(" + ".join(sorted(models)), place, runs.table(metric, keys), made_up)
 
 
 def _of_store(name: str, store: str, scores: str, benchmark: str | None) -> Projections:

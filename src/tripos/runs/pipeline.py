@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from tripos.core.errors import BudgetExhausted, EngineError, JudgeError, StoreError
-from tripos.core.records import Completion, Extraction, JudgeAudit, Message, Outcome, Sample, Verdict
+from tripos.core.records import ENDED_EARLY, Completion, Extraction, JudgeAudit, Message, Outcome, Sample, Verdict
 from tripos.runs.lines import Header, line
 from tripos.runs.measuring import Measuring
 from tripos.runs.plan import Plan
@@ -187,12 +187,9 @@ class Pipeline:
         return context
 
 
-_EARLY = {"length": Outcome.TRUNCATED, "limit": Outcome.LIMIT, "refusal": Outcome.REFUSED, "content_filter": Outcome.REFUSED}
-
-
 def _ended_early(verdict: Verdict, finish_reason: str | None) -> Verdict:
     """An answer that is not correct and did not end by itself is called what it is."""
-    outcome = _EARLY.get(finish_reason or "")
+    outcome = ENDED_EARLY.get(finish_reason or "")
     if outcome is None or verdict.is_correct is not False or verdict.outcome is Outcome.LIMIT:
         return verdict
     return msgspec.structs.replace(verdict, outcome=outcome)
