@@ -11,7 +11,7 @@ from typing import Any
 
 from tripos.core.records import Completion, Extraction, JudgeAudit, Outcome, Usage, Verdict
 from tripos.store.database import Database
-from tripos.store.events import Event, Failed, RunEnded, RunStarted, Scored, TrialPlanned, answered
+from tripos.store.events import Event, Failed, RunEnded, RunStarted, Scored, Took, TrialPlanned, answered
 from tripos.store.writer import Writer
 
 PROMPT = '[{"role":"system","content":"Be brief."},{"role":"user","content":"Which?"}]'
@@ -38,6 +38,7 @@ class Made:
     retries: tuple[dict[str, Any], ...] = ()
     audits: tuple[JudgeAudit, ...] = ()
     correct: bool | None = None
+    timed: bool = True  # False: as versions that took fewer times recorded it
 
 
 def identity(model: str, benchmark: str, made: Made, nonce: str = "") -> str:
@@ -110,8 +111,18 @@ def _events(
     )
     began = time.time()
     if made.failed:
-        retries = ({"at": began - 1.0, "kind": "server_error", "status": 500, "error": "oops"},)
-        yield Failed(candidate_id=name, error_kind="server_error", error="HTTP 500", started_at=began - 2.0, retries=retries)
+        first: dict[str, Any] = {
+            "started_at": began - 3.0,
+            "at": began - 2.0,
+            "kind": "server_error",
+            "status": 500,
+            "error": "oops",
+            "backoff_seconds": 0.5,
+        }
+        times = {"requested_at": began - 1.0, "ended_at": began}
+        if not made.timed:
+            first, times = {k: first[k] for k in ("at", "kind", "status", "error")}, {}
+        yield Failed(candidate_id=name, error_kind="server_error", error="HTTP 500", retries=(first,), started_at=began - 3.5, **times)
         return
     graded = None
     if scored_only:
@@ -126,8 +137,9 @@ def _events(
             request_id=f"req-{made.record_id}",
             retries=made.retries,
             model=model,
+            queued_seconds=0.25 if made.timed else None,
         )
-        yield answered(name, completion, writer.stow, {"queued_seconds": 0.25})
+        yield answered(name, completion, writer.stow, {})
     right = made.correct if made.correct is not None else (None if made.value is None else made.value >= 1.0)
     outcome = Outcome.JUDGE_FAILED if made.value is None and made.outcome is Outcome.SCORED else made.outcome
     verdict = Verdict(value=made.value, is_correct=right, outcome=outcome, metrics=made.metrics, details=made.details)
@@ -142,6 +154,7 @@ def _events(
         error="JudgeError: no reply" if outcome is Outcome.JUDGE_FAILED else None,
         started_at=began,
         graded=graded,
+        took=Took(300, 400, 2400) if made.timed else None,
     )
 
 

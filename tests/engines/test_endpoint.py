@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from fake_http import Reply, serving
 from hypothesis import given
@@ -78,7 +80,8 @@ async def fails(made: Endpoint) -> EngineError:
 def test_an_answer_is_handed_out_as_it_came() -> None:
     async def work() -> None:
         made, engine = endpoint(DONE)
-        assert await ask(made) is DONE
+        done = await ask(made)
+        assert done.queued_seconds is not None and msgspec.structs.replace(done, queued_seconds=None) == DONE
         assert (engine.asked, made.counters.requests, made.counters.succeeded, made.counters.retries) == (1, 1, 1, 0)
 
     run(work())
@@ -451,6 +454,42 @@ async def test_a_real_server_with_real_faults_answers_in_the_end() -> None:
         ("malformed", None),
     ]
     assert done.latency_seconds is not None and done.latency_seconds < 0.5, "of the request that succeeded, without waits"
+
+
+async def test_every_try_has_its_times_and_the_wait_for_a_slot_is_known() -> None:
+    slow = Reply(429, {"error": {"message": "slow down"}}, headers={"retry-after": "0.05"}, delay_seconds=0.02)
+    with serving({"/v1": [slow, Reply(500, "oops"), Reply(body=chat(), delay_seconds=0.05)]}) as server:
+        engine = OpenAICompatible(EngineSettings(model="m", base_url=server.url))
+        made = Endpoint(engine, Limiter(1), policy=RetryPolicy(base_seconds=0.01))
+        asked = time.time()
+        first, second = await asyncio.gather(made.generate(ASK, PARAMS), made.generate(ASK, PARAMS))
+        await engine.close()
+    retries = sorted((*first.retries, *second.retries), key=lambda r: r["started_at"])
+    assert [r.get("retry_after_seconds") for r in retries] == [0.05, None]
+    for retry in retries:
+        assert asked <= retry["started_at"] <= retry["at"] and retry["backoff_seconds"] > 0
+    assert retries[0]["at"] - retries[0]["started_at"] >= 0.015 and retries[0]["backoff_seconds"] >= 0.045
+    assert retries[1]["started_at"] >= retries[0]["at"], "one slot"
+    assert first.queued_seconds is not None and second.queued_seconds is not None
+    assert first.queued_seconds < 0.015 < second.queued_seconds, "who came second waited for the slot"
+
+
+async def test_a_request_that_fails_for_good_carries_all_its_tries() -> None:
+    with serving({"/v1": [Reply(500, "oops"), Reply(500, "oops"), Reply(400, {"error": {"message": "bad role"}})]}) as server:
+        engine = OpenAICompatible(EngineSettings(model="m", base_url=server.url))
+        error = await fails(Endpoint(engine, Limiter(1), policy=RetryPolicy(base_seconds=0.01)))
+        await engine.close()
+    assert [t["status"] for t in error.tries] == [500, 500, 400]
+    assert ["backoff_seconds" in t for t in error.tries] == [True, True, False], "nobody waits after the last"
+
+
+async def test_a_recording_keeps_the_times_of_its_own_day() -> None:
+    recorded = msgspec.structs.replace(DONE, started_at=5.0, queued_seconds=0.5, retries=({"at": 4.0},))
+
+    class Recorded(Scripted):
+        key = "replay"
+
+    assert await Endpoint(Recorded(recorded), Limiter(1)).generate(ASK, PARAMS) == recorded
 
 
 async def test_two_models_of_one_server_share_its_slots() -> None:

@@ -319,6 +319,14 @@ def test_slices_restrict_and_unknown_ones_are_refused(store: Path) -> None:
         BenchmarkResult(projection_repo=repo, trial_hashes=None, slice_ids=["hrad"]).aggregate(group_by=[], metric_id="score")
 
 
+def test_several_restrictions_hold_together(store: Path) -> None:
+    repo = BenchmarkResult.open(store).projection_repo
+    wanted = [identity("base", "quiz", Made("e3")), identity("base", "quiz", Made("h2")), identity("treat", "quiz", Made("h3"))]
+    some = BenchmarkResult(projection_repo=repo, trial_hashes=wanted, slice_ids=["hard"], prompt_variant_ids=["default"])
+    rows = some.aggregate(group_by=["item_id", "model_id"], metric_id="score")
+    assert [(r["item_id"], r["model_id"], r["mean"]) for r in rows] == [("h2", "base", 0.0), ("h3", "treat", 1.0)]
+
+
 # -------------------------------------------------------------------------------------------------------------- overlays
 
 

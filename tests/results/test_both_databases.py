@@ -12,7 +12,8 @@ from postgres import postgresql_server, postgresql_url
 from tripos.core.errors import ConfigError, StoreError
 from tripos.core.records import Outcome
 from tripos.results.benchmark_result import BenchmarkResult
-from tripos.results.stored_columns import found, keys_of
+from tripos.results.score_table import Column
+from tripos.results.stored_columns import Candidates, ids_of, keys_of
 
 __all__ = ["postgresql_server", "postgresql_url"]
 
@@ -83,12 +84,19 @@ def test_keys_are_found_whatever_their_order() -> None:
     import numpy as np
 
     ids = [f"{i * 7919 % 1000:032x}" for i in range(200)]
-    keys = np.sort(keys_of(ids))
-    wanted = keys_of([f"{i:032x}" for i in range(1000)])
-    values = found(keys, np.arange(len(keys), dtype=np.float64), wanted, np.nan)
-    assert int(np.isfinite(values).sum()) == 200
-    assert [int(v) for v in values[np.isfinite(values)]] == list(range(200))
-    with pytest.raises(StoreError, match="32 hexadecimal digits"):
-        keys_of(["a" * 31, "b" * 33])
-    with pytest.raises(StoreError, match="32 hexadecimal digits"):
-        keys_of(["a" * 31 + " "])
+    stored = Candidates(np.sort(keys_of(ids)), np.arange(200.0), Column(np.arange(200, dtype=np.int32), list(range(200))))
+    places = stored.places(keys_of([f"{i:032x}" for i in range(1000)]))
+    values = stored.numbers_at(places)
+    assert int(np.isfinite(values).sum()) == 200 and [int(v) for v in values[np.isfinite(values)]] == list(range(200))
+    assert sorted(set(stored.codes_at(places).tolist())) == list(range(201)), "200 stands for: not there"
+    assert ids_of(keys_of(ids)) == ids and len(keys_of([])) == 0
+    for wrong in (
+        ["a" * 31, "b" * 33],
+        ["a" * 31 + " "],
+        ["a" * 15 + "," + "b" * 16],
+        ["a" * 31 + "é"],
+        ["g" * 32],
+        ["a" * 31 + ",", "b" * 32],
+    ):
+        with pytest.raises(StoreError, match="32 hexadecimal digits"):
+            keys_of(wrong)

@@ -16,6 +16,8 @@ from tripos.core.errors import ConfigError
 from tripos.core.records import JudgeAudit, Outcome
 from tripos.results.benchmark_result import BenchmarkResult
 from tripos.results.timeline import RecordTimelineView, RecordType
+from tripos.results.timeline_stages import grading_times
+from tripos.store.events import Failed, Scored, decode
 
 AUDITS = (
     JudgeAudit(prompt="Judge this.", reply="I am not sure.", model="judge-1", latency_seconds=0.7, error="no verdict found"),
@@ -80,7 +82,10 @@ def test_stages_have_their_real_times(result: BenchmarkResult) -> None:
     assert inference.started_at is not None and inference.ended_at is not None and queueing.started_at is not None
     assert inference.duration_ms == 500.0 and inference.ended_at - inference.started_at == pytest.approx(0.5)
     assert queueing.ended_at == inference.started_at and queueing.duration_ms == pytest.approx(250.0)
-    assert evaluation.started_at is not None and evaluation.ended_at is not None and evaluation.ended_at >= evaluation.started_at
+    extraction = by_name["extraction"]
+    assert evaluation.started_at is not None and evaluation.ended_at is not None and extraction.started_at is not None
+    assert (extraction.duration_ms, evaluation.duration_ms) == (pytest.approx(0.3), pytest.approx(2.0))
+    assert evaluation.started_at - extraction.started_at == pytest.approx(0.0004, abs=1e-6)
     assert [s.duration_ms for s in stages if s.stage == "judge"] == [700.0, 400.0]
     assert by_name["prompt_render"].started_at is None, "nobody took its time"
 
@@ -114,11 +119,41 @@ def test_judge_conversation_links_and_events(result: BenchmarkResult) -> None:
 
 def test_a_record_that_was_never_answered_shows_every_try(result: BenchmarkResult) -> None:
     view = of(result, "gone")
-    assert [(s.stage, s.status) for s in view.timeline.stages] == [("prompt_render", "ok"), ("inference", "error"), ("inference", "error")]
-    first, last = view.timeline.stages[1:]
-    assert first.metadata["http_status"] == 500 and first.duration_ms == pytest.approx(1000, abs=1)
-    assert last.error == "server_error: HTTP 500"
+    assert [(s.stage, s.status) for s in view.timeline.stages] == [
+        ("prompt_render", "ok"), ("queueing", "ok"), ("inference", "error"), ("queueing", "ok"), ("inference", "error"),
+    ]  # fmt: skip
+    queueing, first, pause, last = view.timeline.stages[1:]
+    assert [s.duration_ms for s in (queueing, first, pause, last)] == [pytest.approx(ms, abs=1) for ms in (500, 1000, 1000, 1000)]
+    assert first.metadata["http_status"] == 500 and pause.metadata["backoff_ms"] == 500
+    assert last.error == "server_error: HTTP 500" and (first.metadata["try"], last.metadata["try"]) == (1, 2)
     assert view.inference is not None and view.inference.status == "error" and view.evaluation is None and view.extractions == []
+
+
+def test_what_an_older_version_did_not_take_the_time_of_is_none_and_never_zero(tmp_path: Path) -> None:
+    write_run(tmp_path / "t.db", "m", [Made("r", audits=AUDITS, timed=False), Made("gone", failed=True, timed=False)])
+    result = BenchmarkResult.open(tmp_path / "t.db")
+    answered, gone = (of(result, r).timeline.stages for r in ("r", "gone"))
+    assert [s.stage for s in answered] == ["prompt_render", "inference", "extraction", "judge", "judge", "evaluation"]
+    known = {s.stage: (s.started_at is not None, s.ended_at is not None) for s in answered}
+    assert known == {
+        "prompt_render": (False, False), "inference": (True, True), "extraction": (True, False), "judge": (False, False),
+        "evaluation": (True, False),
+    }  # fmt: skip
+    assert [(s.stage, s.started_at is not None, s.ended_at is not None) for s in gone] == [
+        ("prompt_render", False, False), ("inference", False, True), ("inference", False, False),
+    ]  # fmt: skip
+    assert all(s.duration_ms is None or s.duration_ms > 0 for s in (*answered, *gone))
+
+
+def test_events_of_an_older_version_are_read() -> None:
+    scored = decode(
+        b'{"kind":"scored","candidate_id":"c","overlay":"o","reference_hash":"r","extraction":{"answer":"A","how":"pattern"},'
+        b'"verdict":{"value":1.0,"is_correct":true},"started_at":1795239886.7}'
+    )
+    assert isinstance(scored, Scored) and scored.took is None and scored.started_at == 1795239886.7
+    assert grading_times(scored) == (1795239886.7, None, 1795239886.7, None)
+    failed = decode(b'{"kind":"failed","candidate_id":"c","error_kind":"auth","error":"no","started_at":1.5}')
+    assert isinstance(failed, Failed) and failed.requested_at is failed.ended_at is None
 
 
 def test_waiting_for_another_try_is_visible(tmp_path: Path) -> None:

@@ -209,6 +209,7 @@ class Conversation:
             turns=tuple(self.turns),
             retries=tuple(retry for r in replies for retry in r.retries),
             simulated=self.endpoint.engine.simulated,
+            queued_seconds=_total(r.queued_seconds for r in replies),
         )
 
 
@@ -223,6 +224,7 @@ def _turn(number: int, reply: Completion, began_at: float) -> dict[str, Any]:
         "usage": msgspec.to_builtins(reply.usage),
         "cost_usd": reply.cost_usd,
         "started_at": began_at if reply.started_at is None else reply.started_at,
+        "queued_seconds": reply.queued_seconds,
         "latency_seconds": reply.latency_seconds,
         "ttft_seconds": reply.ttft_seconds,
         "model": reply.model,

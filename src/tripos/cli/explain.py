@@ -74,12 +74,12 @@ def _facts(reader: Reader, run: RunRow, trial: TrialRecord) -> dict[str, Any]:
         facts["answer" + (" (SIMULATED)" if c.simulated else "")] = c.text
         facts["generation"] = {
             "finish_reason": c.finish_reason, "usage": c.usage, "latency_seconds": c.latency_seconds, "ttft_seconds": c.ttft_seconds,
-            "cost_usd": c.cost_usd, "started_at": _time(c.started_at), "retries": c.retries,
+            "cost_usd": c.cost_usd, "started_at": _time(c.started_at), "queued_seconds": c.queued_seconds, "retries": c.retries,
         }  # fmt: skip
         if c.turns:
             facts["turns"] = c.turns
     if trial.failed is not None:
-        facts["failed"] = {"kind": trial.failed.error_kind, "error": trial.failed.error}
+        facts["failed"] = {"kind": trial.failed.error_kind, "error": trial.failed.error, "retries": trial.failed.retries}
     if scored is not None and trial.answered is not None:
         facts["parse"] = scored.extraction
         facts["score"] = {"is_correct": scored.verdict.is_correct, "value": scored.verdict.value, "outcome": scored.verdict.outcome}

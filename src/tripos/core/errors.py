@@ -82,6 +82,9 @@ class EngineError(TriposError):
         retryable: whether the same request may succeed later.
         status: HTTP status, if one was received.
         retry_after_seconds: what the server asked for, if it did.
+
+    Attributes:
+        tries: the requests that failed, this one the last, as in `Completion.retries`. Empty where nobody keeps count of them.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class EngineError(TriposError):
         self.retryable = retryable
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+        self.tries: tuple[dict[str, Any], ...] = ()
 
 
 def nearest(value: str, options: Iterable[str]) -> str | None:

@@ -127,8 +127,10 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
         cost_usd: from the price table; None when the price is unknown.
         raw: the provider's response as it came, for replay.
         turns: an agent's turns, each a JSON object; empty for a direct answer.
-        retries: one entry a failed request before this success.
+        retries: one entry a failed request before this success: `started_at`, `at` (its end), `kind`, `status`, `error`,
+            `backoff_seconds` (slept after it), and `retry_after_seconds` where the server asked for it.
         simulated: True when no model was asked; every output must say so.
+        queued_seconds: from being asked for to the first request going out; no back-off. Of an agent the sum over its turns.
     """
 
     text: str
@@ -146,6 +148,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     turns: tuple[dict[str, JSON], ...] = ()
     retries: tuple[dict[str, JSON], ...] = ()
     simulated: bool = False
+    queued_seconds: float | None = None
 
 
 class Extraction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -171,7 +174,8 @@ class JudgeAudit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything about one judge call: prompt, reply, what was read from it, what it cost.
 
     `label` tells the calls of one verdict apart (the two orders of a comparison, the items of a checklist);
-    `finish_reason` is the server's word, so that a reply cut at max_tokens is never read as a verdict.
+    `finish_reason` is the server's word, so that a reply cut at max_tokens is never read as a verdict. `started_at`, `queued_seconds`
+    and `retries` are as in `Completion`; of a call that failed, `started_at` is None and all its requests are among the retries.
     """
 
     prompt: str
@@ -184,6 +188,9 @@ class JudgeAudit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str | None = None
     label: str | None = None
     finish_reason: str | None = None
+    started_at: float | None = None
+    queued_seconds: float | None = None
+    retries: tuple[dict[str, JSON], ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -135,22 +135,31 @@ class Endpoint:
             EngineError: of the last try.
             BudgetExhausted: nothing was sent.
         """
+        asked = time.time()
         failures: list[dict[str, Any]] = []
         answers = 0
         while True:
+            await self.limiter.acquire()
+            sent = time.time()
             try:
-                completion = await self._once(messages, params, tools, context)
+                completion = await self._send(messages, params, tools, context)
             except EngineError as error:
                 self.counters.errors[error.kind] += 1
                 answers = answers if failures else self._answers
-                failures.append({"at": time.time(), "kind": error.kind, "status": error.status, "error": str(error)[:300]})
+                failures.append(_failure(error, sent))
                 final = self.policy.ends(error, failures)
                 if self._is_gone(error, never_answered=final and self._answers == answers) or final:
                     error.add_note(f"after {len(failures)} tries" if len(failures) > 1 else "not retried")
+                    error.tries = tuple(failures)
                     raise
                 await asyncio.sleep(self.policy.delay_seconds(len(failures), error, self._rng))
+                failures[-1]["backoff_seconds"] = round(time.time() - failures[-1]["at"], 6)
                 continue
-            return msgspec.structs.replace(completion, retries=tuple(failures)) if failures else completion
+            if self.engine.key == "replay":
+                return completion  # a recording has the times of its own day
+            began = failures[0]["started_at"] if failures else completion.started_at or sent
+            queued = round(began - asked, 6) if began >= asked else None  # None: the clock was set back meanwhile
+            return msgspec.structs.replace(completion, queued_seconds=queued, retries=tuple(failures))
 
     def _is_gone(self, error: EngineError, *, never_answered: bool) -> bool:
         """Whether waiting for the server is in vain. It is gone once a request used up its tries and nobody at all was answered
@@ -166,10 +175,10 @@ class Endpoint:
         self._answers += 1
         self._gone = False
 
-    async def _once(
+    async def _send(
         self, messages: Sequence[Message], params: GenerationParams, tools: Sequence[dict[str, Any]], context: dict[str, Any] | None
     ) -> Completion:
-        await self.limiter.acquire()
+        """One request; gives back the slot that the caller took."""
         try:
             self.budget.check()
             self.counters.requests += 1
@@ -196,3 +205,11 @@ class Endpoint:
         counters.completion_tokens += completion.usage.completion_tokens or 0
         counters.cost_usd += completion.cost_usd or 0.0
         self.budget.charge(completion)
+
+
+def _failure(error: EngineError, sent: float) -> dict[str, Any]:
+    """What is kept of a request that failed."""
+    found: dict[str, Any] = {"started_at": sent, "at": time.time(), "kind": error.kind, "status": error.status, "error": str(error)[:300]}
+    if error.retry_after_seconds is not None:
+        found["retry_after_seconds"] = error.retry_after_seconds
+    return found

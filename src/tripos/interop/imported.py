@@ -28,6 +28,7 @@ class ImportedTrial(msgspec.Struct, frozen=True, kw_only=True):
         completion: None when there is no answer (the request failed); then `error` says why.
         verdict: None when the log holds no score; then `error` may say why.
         telemetry: measured energy and power by the names of a results line.
+        scoring: Unix seconds at which scoring began and ended, where the log says so.
     """
 
     record_id: str
@@ -44,6 +45,7 @@ class ImportedTrial(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     error_kind: str = "logged"
     telemetry: dict[str, float | None] = {}
+    scoring: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

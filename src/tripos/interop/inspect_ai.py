@@ -3,7 +3,7 @@
 A sample's scores become metrics: `C`/`I`/`P`/`N` are 1/0/0.5/0, other words and numbers as Inspect's `value_to_float` has them; NaN
 is "unscored". The primary one is the log's headline, else the first in its results. An epoch is an attempt. `latency_seconds` is the
 time of the model call where there was one, else the sample's working time, which includes tools. Prompt tokens include what
-Inspect counts apart as cached.
+Inspect counts apart as cached. Times are those of the events (`inspect_events`); without any, the sample's own beginning.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tripos.core.records import Completion, Extraction, Message, Outcome, ToolCa
 from tripos.interop.archive import Archive
 from tripos.interop.formats import Format, Peek, formats
 from tripos.interop.imported import NO_SCORE, ImportedLog, ImportedTrial, Reported, are_shares, graded
+from tripos.interop.inspect_events import FINISH, Call, Clock, audits_of, clock_of, events_of
 from tripos.interop.loose_json import content_of, decode, number, positive, read_document, whole
 from tripos.interop.times import unix_seconds
 
-_FINISH = {"max_tokens": "length", "model_length": "length"}
 _WORDS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 
 
@@ -54,6 +54,8 @@ class _Sample(_Scores):
     metadata: dict[str, Any] = {}
     model_usage: dict[str, Any] = {}
     attachments: dict[str, str] = {}
+    events: msgspec.Raw = msgspec.Raw(b"[]")
+    message_pool: list[Any] = []
     started_at: Any = None
     total_time: Any = None
     working_time: Any = None
@@ -172,10 +174,10 @@ class _Reading:
 
     def _trial(self, s: _Sample) -> ImportedTrial:
         found = values(s)
-        finish = _finish(s.output)
+        finish, clock = _finish(s.output), clock_of(events_of(s.events))
         prompt, rest = _split(_resolved(s.messages, s.attachments), s)
         scores = s.scores or {}
-        completion = None if s.error and not scores else self._completion(s, rest, finish)
+        completion = None if s.error and not scores else self._completion(s, rest, finish, clock)
         verdict, error = None, None
         if completion is None:
             error = str((s.error or {}).get("message") or "the sample failed")[:2000]
@@ -186,6 +188,8 @@ class _Reading:
                 found, self.primary, shares=self.shares, finish_reason=finish, limited=s.limit is not None, details=_details(s, scores)
             )
             error = NO_SCORE if verdict.value is None else None
+            audits = audits_of(clock, lambda value: _resolved(value, s.attachments), s.message_pool, _usage)
+            verdict = msgspec.structs.replace(verdict, audits=audits)
         if s.invalidation is not None:
             verdict, error = Verdict(value=None, is_correct=None, outcome=Outcome.SAMPLE_INVALID), "the log marks this sample as invalid"
         return ImportedTrial(
@@ -199,15 +203,17 @@ class _Reading:
             verdict=verdict,
             error=error,
             error_kind="sample_error",
+            scoring=clock.scoring,
         )
 
-    def _completion(self, s: _Sample, rest: list[dict[str, Any]], finish: str | None) -> Completion:
+    def _completion(self, s: _Sample, rest: list[dict[str, Any]], finish: str | None, clock: Clock) -> Completion:
         calls = sum(m.get("role") == "assistant" for m in rest)
         usage = s.output.get("usage") if calls <= 1 else s.model_usage.get(self.model)
         usage = usage if isinstance(usage, dict) else {}
         choice = (s.output.get("choices") or [{}])[0].get("message") or {}
         text, reasoning = _text(choice.get("content"))
         latency = positive(s.output.get("time")) if calls <= 1 else None
+        first = next(iter(clock.calls.values()), Call()) if len(clock.calls) == 1 or calls > 1 else Call()
         return Completion(
             text=s.output.get("completion") or text,
             reasoning=reasoning or None,
@@ -215,9 +221,10 @@ class _Reading:
             usage=_usage(usage),
             cost_usd=number(usage.get("total_cost")),
             latency_seconds=latency if latency is not None else positive(s.working_time),
-            started_at=unix_seconds(s.started_at),
+            started_at=unix_seconds(s.started_at) if first.started_at is None else first.started_at,
+            queued_seconds=first.queued_seconds,
             model=s.output.get("model"),
-            turns=tuple(rest) if len(rest) > 1 else (),
+            turns=_timed(rest, clock) if len(rest) > 1 else (),
             retries=tuple({"error": str(e.get("message") if isinstance(e, dict) else e)[:500]} for e in s.error_retries or ()),
             simulated=self.model.startswith("mockllm/"),
         )
@@ -291,7 +298,7 @@ def to_number(value: Any) -> float | None:
 def _finish(output: dict[str, Any]) -> str | None:
     choices = output.get("choices") or []
     reason = choices[0].get("stop_reason") if choices else output.get("stop_reason")
-    return _FINISH.get(reason, reason) if isinstance(reason, str) else None
+    return FINISH.get(reason, reason) if isinstance(reason, str) else None
 
 
 def _usage(usage: dict[str, Any]) -> Usage:
@@ -330,6 +337,19 @@ def _split(messages: list[dict[str, Any]], s: _Sample) -> tuple[tuple[Message, .
     if not asked:
         asked = [{"role": "user", "content": s.input}] if isinstance(s.input, str) else list(s.input or [])
     return tuple(_message(m) for m in asked if isinstance(m, dict)), messages[first:]
+
+
+def _timed(said: list[dict[str, Any]], clock: Clock) -> tuple[dict[str, Any], ...]:
+    """What followed, each message of the model and of a tool with its times where the log has them."""
+    found = []
+    for m in said:
+        call, tool = clock.calls.get(str(m.get("id"))), clock.tools.get(str(m.get("tool_call_id")))
+        if m.get("role") == "assistant" and call is not None and call.started_at is not None:
+            m = {**m, "started_at": call.started_at, "latency_seconds": call.seconds, "queued_seconds": call.queued_seconds}
+        elif m.get("role") == "tool" and tool is not None:
+            m = {**m, "started_at": tool[0], "seconds": tool[1]}
+        found.append(m)
+    return tuple(found)
 
 
 def _message(m: dict[str, Any]) -> Message:

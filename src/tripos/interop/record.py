@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,7 +12,8 @@ from tripos.core.errors import ConfigError
 from tripos.core.identity import digest
 from tripos.core.records import Outcome, Verdict
 from tripos.interop.imported import VERSION, ImportedLog, ImportedTrial
-from tripos.store.events import Event, Failed, RunEnded, RunStarted, Scored, TrialPlanned, answered
+from tripos.scoring.judge import judge_cost
+from tripos.store.events import Event, Failed, RunEnded, RunStarted, Scored, Took, TrialPlanned, answered
 from tripos.store.reading import Reader
 from tripos.store.writer import Writer
 
@@ -102,14 +102,19 @@ def _events(log: ImportedLog, trial: ImportedTrial, writer: Writer) -> Iterator[
         yield Failed(candidate_id=planned.candidate_id, error_kind=trial.error_kind, error=trial.error or "the log does not say why")
         return
     yield answered(planned.candidate_id, trial.completion, writer.stow, trial.telemetry)
+    verdict = trial.verdict if trial.verdict is not None else _UNSCORED
+    began, ended = trial.scoring or (None, None)
     yield Scored(
         candidate_id=planned.candidate_id,
         overlay=log.overlay,
         reference_hash=planned.reference_hash,
         extraction=trial.extraction,
-        verdict=trial.verdict if trial.verdict is not None else _UNSCORED,
+        verdict=msgspec.structs.replace(verdict, audits=()),
+        audits=writer.stow(msgspec.json.encode(verdict.audits).decode()) if verdict.audits else None,
         error=trial.error,
-        started_at=log.ended_at if log.ended_at is not None else time.time(),
+        started_at=began,
+        judge_cost_usd=judge_cost(verdict.audits),
+        took=Took(None, 0, int((ended - began) * 1e6)) if began is not None and ended is not None else None,
     )
 
 

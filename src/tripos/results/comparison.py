@@ -198,14 +198,14 @@ class _Units:
 
     def pair(self, before: str, after: str) -> tuple[Codes, Floats, Floats]:
         """(keys, baseline means, treatment means) over the items that either side planned."""
-        chosen = [self._sides == self.side.codes_of([name])[0] for name in (before, after)]
-        keys = np.union1d(self._keys[chosen[0]], self._keys[chosen[1]])
-        columns = []
-        for mask in chosen:
-            means = np.full(len(keys), np.nan)
-            means[np.searchsorted(keys, self._keys[mask])] = self._means[mask]
+        planned, columns = np.zeros(len(self._first_of_key), np.bool_), []
+        for name in (before, after):
+            mine = self._sides == self.side.codes_of([name])[0]
+            means = np.full(len(planned), np.nan)
+            means[self._keys[mine]] = self._means[mine]
+            planned[self._keys[mine]] = True
             columns.append(means)
-        return keys, columns[0], columns[1]
+        return np.flatnonzero(planned), columns[0][planned], columns[1][planned]
 
     def first_of(self, keys: Any) -> Any:
         """The first row of each (group, item)."""
@@ -217,8 +217,10 @@ class _Units:
         alone = np.isin(stated.codes[rows], stated.codes_of([None]))
         benchmarks = self.table.columns["benchmark_id"]
         named = stated.codes[rows].astype(np.int64) + benchmarks.codes[rows].astype(np.int64) * len(stated.labels)
-        codes = np.where(alone, records + named.max(initial=0) + 1, named)
-        return None if len(np.unique(codes)) == len(codes) else codes
+        codes, firsts = dense(
+            np.where(alone, records + named.max(initial=0) + 1, named), int(named.max(initial=0) + records.max(initial=0)) + 2
+        )
+        return None if len(firsts) == len(codes) else codes
 
 
 def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> list[_Match]:

@@ -15,7 +15,7 @@ from tripos.results.comparison import NEEDS
 from tripos.results.group_keys import canonical
 from tripos.results.items import Floats
 from tripos.results.result_file import ResultFile, metric_of
-from tripos.results.score_table import Coder, Column, ScoreTable
+from tripos.results.score_table import Coder, ScoreTable
 
 SIDE = "side"
 """The column that says from which file (or run) a row comes."""
@@ -61,15 +61,12 @@ def side_names(models: Sequence[str], places: Sequence[str]) -> list[str]:
 
 def merged(tables: Sequence[ScoreTable]) -> ScoreTable:
     """Tables of the same columns, one after the other."""
-    keys = set(tables[0].columns).intersection(*(t.columns for t in tables))
     columns = {}
-    for key in keys:
-        place: dict[Any, int] = {}
-        parts = []
-        for column in (t.columns[key] for t in tables):
-            renumbered = np.array([place.setdefault(label, len(place)) for label in column.labels], np.int32)
-            parts.append(renumbered[column.codes] if len(column.codes) else column.codes)
-        columns[key] = Column(np.concatenate(parts), list(place))
+    for key in set(tables[0].columns).intersection(*(t.columns for t in tables)):
+        coder = Coder()
+        for table in tables:
+            coder.add_column(table.columns[key])
+        columns[key] = coder.column()
     return ScoreTable(metric_id=tables[0].metric_id, values=np.concatenate([t.values for t in tables]), columns=columns)
 
 

@@ -3,8 +3,11 @@
 | differences | p-value | interval of the mean difference |
 |---|---|---|
 | of 0/1 scores, independent items | exact McNemar | Bonett-Price (2012), the Laplace-adjusted Wald interval |
-| graded, or in clusters | sign flips (of whole clusters) | (cluster-robust) t with a tie allowance |
-| all equal, scores within 0..1 | as above | `constant_bound` |
+| graded, or in clusters | the largest of sign flips (of whole clusters), `skewed_t` and, for scores in 0..1, `unseen` | what none of them rejects |
+| all equal, scores within 0..1 | the larger of sign flips and what `constant_bound` gives | `constant_bound` |
+
+Why three: sign flips are exact if the two systems are interchangeable, but reject a true mean of 0 far too often when it is made of
+many small losses and a few large gains. `benchmarks/simulate_tests.py` measures what each adds, and what it costs in power.
 
 In all cases the interval is widened to reach 0 when the test does not reject at 1 - level, so that a row never contradicts itself.
 Enumerated over 70 pairs of discordance probabilities at n = 10..300, Bonett-Price so widened covers at least 92.8 % and 96-98 % on
@@ -15,17 +18,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from tripos.core.errors import ConfigError, unknown
 from tripos.results.bootstrap import bootstrap_interval
-from tripos.results.distributions import fair_binomial_two_sided, normal_quantile, t_quantile
+from tripos.results.distributions import fair_binomial_two_sided, normal_cdf, normal_quantile
 from tripos.results.intervals import SAME, cautious_variance, check_level, constant_bound
 from tripos.results.items import Floats, Grouping, Labels, Values, as_floats, grouping, is_binary, variance_of_mean, within_unit
 from tripos.results.permutation import sign_flip
 from tripos.results.power import minimum_detectable_effect, pairs_needed
+from tripos.results.skewed_t import SkewedT, skewness
+from tripos.results.unseen import REACH, WHOLE_SCALE, unseen_interval, unseen_p_value
 
 INTERVALS = ("auto", "bootstrap")
 
@@ -37,8 +42,10 @@ class Paired:
     `n_missing` planned items lack one side or both. `p_value` is two-sided for a mean difference of 0. `stderr`, `lower`, `upper`,
     `correlation`, `mde`, `n_needed` are None where the data cannot tell. `unpaired_stderr` is what ignoring the pairing would give.
     `mde` is the smallest true difference these pairs would find, `n_needed` the pairs that would decide the difference seen, both at
-    alpha = 1 - level and the power asked for. `method`: `mcnemar_exact`, `sign_flip_exact`, `sign_flip_monte_carlo`.
-    `interval_method`: `bonett_price`, `t`, `t_clustered`, `constant_bound`, `bootstrap`, `undefined`.
+    alpha = 1 - level and the power asked for. `method`, the most cautious one: `mcnemar_exact`, `sign_flip_exact`,
+    `sign_flip_monte_carlo`, `t` (corrected for skewness), `unseen_item`, `unseen_cluster`, `constant_bound`. `interval_method`:
+    `bonett_price`, `t`, `t_clustered`, `unseen_item`, `unseen_cluster`, `constant_bound`, `bootstrap`, `undefined`.
+    `notices` say in words where p-value and interval are less sure than they look.
     """
 
     n_pairs: int
@@ -61,6 +68,7 @@ class Paired:
     unpaired_stderr: float | None
     mde: float | None
     n_needed: int | None
+    notices: tuple[str, ...] = ()
 
 
 def paired(
@@ -73,6 +81,7 @@ def paired(
     resamples: int = 9_999,
     power: float = 0.8,
     interval: Literal["auto", "bootstrap"] = "auto",
+    bounded: bool | None = None,
 ) -> Paired | None:
     """Compare two systems item by item; None when no item was measured for both.
 
@@ -81,6 +90,8 @@ def paired(
         clusters: one label an item; a label None is an item on its own.
         seed: of random sign flips and of the bootstrap; the same arguments always give the same result.
         level: coverage of the interval; 1 - level is the alpha of `mde` and `n_needed`.
+        bounded: whether values are scores that cannot leave 0..1; None means so if all lie there. Pass False for measurements
+            (seconds, watts) that happen to be small.
 
     Swapping the two systems swaps wins and losses, negates `delta` and the interval and leaves the p-value. One million pairs take
     under 2 s. Raises ValueError for arrays of different length, infinities, a level outside 0..1;
@@ -97,15 +108,16 @@ def paired(
     planned, before, after = len(before), before[measured], after[measured]
     if not len(before):
         return None
-    pairs = _Pairs.of(before, after, groups)
-    p_value, method = _test(pairs, seed, resamples)
-    ends, interval_method = _interval(pairs, level, interval, seed, resamples)
+    pairs = _Pairs.of(before, after, groups, bounded)
+    findings = _findings(pairs, level)
+    p_value, method = max([_exact_test(pairs, seed, resamples), *((f.p_value, f.method) for f in findings)], key=lambda found: found[0])
+    ends, interval_method = _interval(pairs, findings, level, interval, seed, resamples)
     if ends is not None and p_value > 1 - level:
         ends = min(ends[0], 0.0), max(ends[1], 0.0)
     n, delta = len(before), float(pairs.differences.mean())
     variance = variance_of_mean(pairs.differences, pairs.units)
     stderr = None if variance is None else math.sqrt(variance)
-    mde, needed = _resolution(delta, stderr, n, pairs.count, 1 - level, power)
+    mde, needed = _resolution(pairs, stderr, 1 - level, power)
     return Paired(
         n_pairs=n,
         n_missing=planned - n,
@@ -127,6 +139,7 @@ def paired(
         unpaired_stderr=_unpaired_stderr(before, after, pairs.units),
         mde=mde,
         n_needed=needed,
+        notices=_notices(pairs, findings, p_value, 1 - level),
     )
 
 
@@ -135,6 +148,8 @@ class _Pairs:
     """The pairs where both sides were measured; `units` only where a cluster has more than one item."""
 
     differences: Floats
+    sums: Floats
+    """The sum of the differences in each independent unit."""
     units: Grouping | None
     wins: int
     losses: int
@@ -142,50 +157,87 @@ class _Pairs:
     bounded: bool
 
     @classmethod
-    def of(cls, before: Floats, after: Floats, groups: Grouping | None) -> _Pairs:
+    def of(cls, before: Floats, after: Floats, groups: Grouping | None, bounded: bool | None) -> _Pairs:
         differences: Floats = after - before
         # A difference that is only the rounding of two equal means is a tie.
         differences[np.abs(differences) <= 1e-12 * np.maximum(np.abs(before), np.abs(after))] = 0.0
+        within = within_unit(before) and within_unit(after)
+        if bounded and not within:
+            raise ValueError("bounded=True, but some values lie outside 0..1")
+        units = None if groups is None or groups.count == len(before) else groups
         return cls(
             differences=differences,
-            units=None if groups is None or groups.count == len(before) else groups,
+            sums=differences if units is None else units.sums(differences),
+            units=units,
             wins=int((differences > 0).sum()),
             losses=int((differences < 0).sum()),
             binary=is_binary(before) and is_binary(after),
-            bounded=within_unit(before) and within_unit(after),
+            bounded=within if bounded is None else bounded,
         )
 
     @property
     def count(self) -> int:
         """Independent units: clusters, or items when they are independent."""
-        return len(self.differences) if self.units is None else self.units.count
+        return len(self.sums)
 
-    def sums(self) -> Floats:
-        """The sum of the differences in each independent unit."""
-        return self.differences if self.units is None else self.units.sums(self.differences)
+    @property
+    def constant(self) -> bool:
+        """Whether all differences are the same, but for rounding."""
+        return float(self.differences.max() - self.differences.min()) < SAME
 
 
-def _test(pairs: _Pairs, seed: int, resamples: int) -> tuple[float, str]:
+class _Finding(NamedTuple):
+    """What a method says that does not take the two systems for interchangeable."""
+
+    p_value: float
+    method: str
+    ends: tuple[float, float]
+    interval_method: str
+
+
+def _exact_test(pairs: _Pairs, seed: int, resamples: int) -> tuple[float, str]:
     if pairs.binary and pairs.units is None:
         return fair_binomial_two_sided(pairs.wins, pairs.wins + pairs.losses), "mcnemar_exact"
-    test = sign_flip(pairs.sums(), seed=seed, resamples=resamples)
+    test = sign_flip(pairs.sums, seed=seed, resamples=resamples)
     return test.p_value, test.method
 
 
-def _interval(pairs: _Pairs, level: float, name: str, seed: int, resamples: int) -> tuple[tuple[float, float] | None, str]:
-    """The ends (None where the data cannot tell) and the method."""
+def _findings(pairs: _Pairs, level: float) -> list[_Finding]:
+    """None where McNemar's test needs no company (0/1, independent), or where there is only one unit."""
     n = len(pairs.differences)
-    constant = pairs.differences.max() - pairs.differences.min() < SAME
+    if pairs.bounded and pairs.constant:
+        value, independent = float(pairs.differences[0]), n if pairs.units is None else pairs.units.effective_count
+        ends = constant_bound(value, -1.0, 1.0, independent, level)
+        # `constant_bound` leaves out 0 where z² < trials · |value|
+        p_value = 0.0 if pairs.binary and pairs.units is None else 2 * normal_cdf(-math.sqrt(independent * abs(value)))
+        return [_Finding(p_value, "constant_bound", ends, "constant_bound")]
+    if pairs.binary and pairs.units is None:
+        return [_Finding(0.0, "", bonett_price(pairs.wins, pairs.losses, n, level), "bonett_price")]
+    t = _student(pairs)
+    if t is None:
+        return []
+    found = [_Finding(t.p_value(), "t", t.interval(level), "t" if pairs.units is None else "t_clustered")]
+    if pairs.bounded:
+        name = "unseen_item" if pairs.units is None else "unseen_cluster"
+        sizes, reach = None if pairs.units is None else pairs.units.sizes, REACH * n / pairs.count
+        ends = unseen_interval(pairs.sums, sizes, reach, 1 - level)
+        found.append(_Finding(unseen_p_value(pairs.sums, reach), name, ends, name))
+    return found
+
+
+def _interval(
+    pairs: _Pairs, findings: list[_Finding], level: float, name: str, seed: int, resamples: int
+) -> tuple[tuple[float, float] | None, str]:
+    """The ends (None where the data cannot tell) and the method that decided the farther one."""
     if name == "bootstrap":
         sizes = None if pairs.units is None else pairs.units.sizes
-        ends = bootstrap_interval(pairs.sums(), sizes, level=level, seed=seed, resamples=resamples)
+        ends = bootstrap_interval(pairs.sums, sizes, level=level, seed=seed, resamples=resamples)
         return ends, "undefined" if ends is None else "bootstrap"
-    if constant and pairs.bounded:
-        independent = n if pairs.units is None else pairs.units.effective_count
-        return constant_bound(float(pairs.differences[0]), -1.0, 1.0, independent, level), "constant_bound"
-    if pairs.binary and pairs.units is None:
-        return bonett_price(pairs.wins, pairs.losses, n, level), "bonett_price"
-    return _t_interval(pairs, level)
+    if not findings:
+        return None, "undefined"
+    lower, upper = min(f.ends[0] for f in findings), max(f.ends[1] for f in findings)
+    widest = max(findings, key=lambda f: f.ends[1] - f.ends[0])
+    return (max(-1.0, lower), min(1.0, upper)) if pairs.bounded else (lower, upper), widest.interval_method
 
 
 def bonett_price(wins: int, losses: int, pairs: int, level: float = 0.95) -> tuple[float, float]:
@@ -202,29 +254,34 @@ def bonett_price(wins: int, losses: int, pairs: int, level: float = 0.95) -> tup
     return max(-1.0, min(centre - half, observed)), min(1.0, max(centre + half, observed))
 
 
-def _t_interval(pairs: _Pairs, level: float) -> tuple[tuple[float, float] | None, str]:
-    """t interval of a mean difference, over clusters if stated, with an allowance for ties.
+def _student(pairs: _Pairs) -> SkewedT | None:
+    """t of a mean difference, over clusters if stated, with an allowance for ties; None for one unit.
 
     When many units show no difference, the few that do are a poor sample of how large differences get: as in Bonett-Price one more
     of each sign is imagined, of the largest size seen, counted by the share of units that tie. No ties: exactly the t interval.
     """
-    n, count, sums = len(pairs.differences), pairs.count, pairs.sums()
+    n, count, sums = len(pairs.differences), pairs.count, pairs.sums
     variance = cautious_variance(pairs.differences, pairs.units)
     if variance is None:
-        return None, "undefined"
+        return None
     imagined = 2 * float((sums == 0).mean()) * float(np.abs(sums).max()) ** 2
     variance += imagined * count / (count - 1) / n**2
-    delta, half = float(pairs.differences.mean()), t_quantile((1 + level) / 2, count - 1) * math.sqrt(variance)
-    ends = (max(-1.0, delta - half), min(1.0, delta + half)) if pairs.bounded else (delta - half, delta + half)
-    return ends, "t" if pairs.units is None else "t_clustered"
+    delta = float(pairs.differences.mean())
+    residuals = sums - delta * (1 if pairs.units is None else pairs.units.sizes)
+    return SkewedT(delta, math.sqrt(variance), count, skewness(residuals))
 
 
-def _resolution(delta: float, stderr: float | None, pairs: int, units: int, alpha: float, power: float) -> tuple[float | None, int | None]:
+def _resolution(pairs: _Pairs, stderr: float | None, alpha: float, power: float) -> tuple[float | None, int | None]:
     """Minimum detectable effect and pairs needed; None where the differences show no spread to judge by."""
     if not stderr:
         return None, None
-    effect = minimum_detectable_effect(stderr, units - 1, alpha=alpha, power=power)
-    return effect, pairs_needed(delta, stderr * math.sqrt(pairs), alpha=alpha, power=power)
+    n, delta = len(pairs.differences), float(pairs.differences.mean())
+    effect = minimum_detectable_effect(stderr, pairs.count - 1, alpha=alpha, power=power)
+    return effect, pairs_needed(delta, stderr * math.sqrt(n), alpha=alpha, power=power)
+
+
+def _notices(pairs: _Pairs, findings: list[_Finding], p_value: float, alpha: float) -> tuple[str, ...]:
+    return ()
 
 
 def _correlation(before: Floats, after: Floats) -> float | None:

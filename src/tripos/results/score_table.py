@@ -33,6 +33,13 @@ class Column:
         """The rows of a mask."""
         return Column(self.codes[rows], self.labels)
 
+    def relabelled(self, labels: Sequence[Hashable]) -> Column:
+        """The same rows under other labels, one for each of `self.labels`; equal ones become one."""
+        coder = Coder()
+        coder.add(labels)
+        new = coder.column()
+        return Column(new.codes[self.codes] if len(self.codes) else self.codes, new.labels)
+
     def codes_of(self, labels: Iterable[Any]) -> list[int]:
         """The codes of labels; one that does not occur has none."""
         place = {label: code for code, label in enumerate(self.labels)}
@@ -45,14 +52,25 @@ class Coder:
     def __init__(self) -> None:
         self._numbers: defaultdict[Hashable, int] = defaultdict(count().__next__)
         self._parts: list[Small] = []
+        self._last: Sequence[Hashable] = ()
 
     def add(self, labels: Sequence[Hashable]) -> None:
         """One label a row."""
+        if self._parts and labels == self._last:  # two models were asked the same
+            self._parts.append(self._parts[-1])
+            return
+        self._last = labels
         self._parts.append(np.fromiter(map(self._numbers.__getitem__, labels), np.int32, len(labels)))
 
     def add_constant(self, label: Hashable, rows: int) -> None:
         """The same label for so many rows."""
-        self._parts.append(np.full(rows, self._numbers[label], np.int32))
+        self.add_column(Column(np.zeros(rows, np.int32), [label]))
+
+    def add_column(self, column: Column) -> None:
+        """The rows of a column."""
+        self._last = ()
+        numbers = np.fromiter(map(self._numbers.__getitem__, column.labels), np.int32, len(column.labels))
+        self._parts.append(numbers[column.codes] if len(column.codes) else column.codes)
 
     def column(self) -> Column:
         """All rows so far."""
@@ -127,5 +145,6 @@ def order_of(label: Any) -> tuple[Any, ...]:
         return (0, 0.0, ())
     if isinstance(label, (int, float)):
         return (1, float(label), ())
-    parts = tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in _DIGITS.split(str(label)) if p)
+    parts: list[Any] = _DIGITS.split(str(label))  # texts and digits in turn, beginning with a text
+    parts[1::2] = map(int, parts[1::2])
     return (2, 0.0, parts)

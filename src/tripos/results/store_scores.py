@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from tripos.core.errors import ConfigError, nearest
 from tripos.core.records import Outcome
@@ -20,7 +21,7 @@ from tripos.results.group_keys import OF_CANDIDATE, OF_RUN, OF_TRIAL, RESERVED
 from tripos.results.items import Floats
 from tripos.results.run_selection import Chosen
 from tripos.results.score_table import Coder, Column, ScoreTable
-from tripos.results.stored_columns import Keys, Numbers, Where, found, keys_of, read_columns, read_labels, read_numbers
+from tripos.results.stored_columns import Candidates, Keys, Places, Where, ids_of, read_candidates, read_trials
 from tripos.store.database import Database
 
 SCORES = {"score": "value", "accuracy": "is_correct"}
@@ -29,6 +30,8 @@ MEASURES = ("latency_seconds", "ttft_seconds", "cost_usd", "energy_joules", "pro
 _ALWAYS = ("benchmark_id", "model_id", "run_id", "item_id", "cluster")
 _FEW = 1000
 PENDING = "pending"
+_UNGRADED = {"answered": Outcome.JUDGE_FAILED.value, "failed": Outcome.INFRASTRUCTURE_FAILED.value, None: PENDING}
+"""How a candidate without a verdict ended, by its status in the `candidate` table."""
 
 
 class Part(NamedTuple):
@@ -94,9 +97,9 @@ def _narrow(database: Database, runs: Sequence[Chosen]) -> _Narrow:
     """A condition that keeps to the candidates of some runs, where they are few of all; else an empty one."""
     ids = tuple(run.row.run_id for run in runs)
     marks = ",".join("?" * len(ids))
-    trials = database.execute(f"SELECT count(*) FROM trial WHERE run_id IN ({marks})", ids)[0][0]
-    everything = database.execute("SELECT count(*) FROM candidate")[0][0]
-    if 4 * trials > everything > _FEW:
+    here = sum(run.row.planned or 0 for run in runs)
+    ((everywhere,),) = database.execute("SELECT coalesce(sum(planned), 0) FROM run")  # counting rows would take as long as reading
+    if 4 * here > everywhere > _FEW:
         return _Narrow("", ())
     return _Narrow(f" AND candidate_id IN (SELECT candidate_id FROM trial WHERE run_id IN ({marks}))", ids)
 
@@ -120,19 +123,19 @@ class _Reading:
         self.fields = sorted(keys & OF_TRIAL.keys())
         filters = {"trial_hash": wanted.trial_hashes, "slice_id": wanted.slice_ids, "prompt_variant_id": wanted.prompt_variant_ids}
         self.filters = {field: allowed for field, allowed in filters.items() if allowed is not None}
-        self.with_outcome, self.with_truncated = bool(keys & {"status", "outcome"}), "truncated" in keys
-        self.coders = {key: Coder() for key in (*self.constants, *self.fields, *OF_CANDIDATE, "dimensions")}
+        self.with_outcome = bool(keys & set(OF_CANDIDATE))
+        self.coders = {key: Coder() for key in (*self.constants, *self.fields, "outcome", "dimensions")}
         self.values: list[Floats] = []
         self.rows_of: dict[str, int] = {}
         models = [(p.run.row.benchmark, p.run.row.model) for p in parts]
-        self.seen: dict[str, Part] | None = {} if len(set(models)) < len(models) else None
-        overlays = _by_overlay(parts)
-        narrow = {overlay: _narrow(database, runs) for overlay, runs in overlays.items()}
-        self.scores = {overlay: self._scores(overlay, narrow[overlay]) for overlay in overlays}
-        self.endings = {overlay: self._endings(overlay, narrow[overlay]) for overlay in overlays if self.with_outcome}
-        self.cut = {overlay: self._truncated(overlay, narrow[overlay]) for overlay in overlays if self.with_truncated}
+        self.shared = len(set(models)) < len(models)
+        self.seen: list[tuple[Part, Keys]] = []
+        narrow = {overlay: _narrow(database, runs) for overlay, runs in _by_overlay(parts).items()}
+        self.scores = {overlay: self._scores(overlay, few) for overlay, few in narrow.items()}
+        of_verdict = wanted.metric_id in SCORES  # then outcomes came with the scores
+        self.endings = self.scores if of_verdict else {o: self._endings(o, few) for o, few in narrow.items() if self.with_outcome}
 
-    def _scores(self, overlay: str, narrow: _Narrow) -> Numbers:
+    def _scores(self, overlay: str, narrow: _Narrow) -> Candidates:
         metric = self.wanted.metric_id
         table, column, condition = "metric", "value", Where("overlay = ? AND metric_id = ?", (overlay, metric))
         if metric in MEASURES:
@@ -140,54 +143,63 @@ class _Reading:
         elif metric in SCORES:
             table, column, condition = "verdict", SCORES[metric], Where("overlay = ?", (overlay,))
         where = Where(condition.sql + narrow.sql, (*condition.parameters, *narrow.parameters))
-        return read_numbers(self.database, table, column, where, narrow=bool(narrow.sql))
+        label = "outcome" if table == "verdict" and self.with_outcome else None
+        return read_candidates(self.database, table, where, number=column, label=label, narrow=bool(narrow.sql))
 
-    def _endings(self, overlay: str, narrow: _Narrow) -> tuple[tuple[Keys, Column], tuple[Keys, Column]]:
-        """Outcome of every graded candidate, and whether a candidate was answered at all."""
-        few = bool(narrow.sql)
-        graded = Where(f"overlay = ?{narrow.sql}", (overlay, *narrow.parameters))
-        asked = Where(f"1 = 1{narrow.sql}", narrow.parameters)
-        database = self.database
-        return read_labels(database, "verdict", "outcome", graded, narrow=few), read_labels(
-            database, "candidate", "status", asked, narrow=few
-        )
-
-    def _truncated(self, overlay: str, narrow: _Narrow) -> frozenset[str]:
-        """Candidates that count as cut at max_tokens; they are few."""
-        sql = f"SELECT candidate_id FROM verdict WHERE overlay = ? AND outcome = ?{narrow.sql}"
-        return frozenset(r[0] for r in self.database.execute(sql, (overlay, Outcome.TRUNCATED.value, *narrow.parameters)))
+    def _endings(self, overlay: str, narrow: _Narrow) -> Candidates:
+        """Outcome of every graded candidate."""
+        where = Where(f"overlay = ?{narrow.sql}", (overlay, *narrow.parameters))
+        return read_candidates(self.database, "verdict", where, label="outcome", narrow=bool(narrow.sql))
 
     def take(self, part: Part) -> None:
         """Adds the trials of a run."""
         row = part.run.row
-        fields = [OF_TRIAL[f] for f in self.fields] + (["dimensions"] if self.dimensions else [])
-        columns = read_columns(self.database, "trial", ["candidate_id", *fields, *self.filters], Where("run_id = ?", (row.run_id,)))
-        for allowed, labels in zip(self.filters.values(), columns[1 + len(fields) :], strict=True):
-            columns = _picked(columns, [label in allowed for label in labels])
-        if self.seen is not None:
-            columns = _picked(columns, [self._is_new(name, part) for name in columns[0]])
-        names, rows = keys_of(columns[0]), len(columns[0])
-        self.rows_of[row.run_id] = rows
-        self.values.append(self.scores[part.overlay].of(names))
-        for field, labels in zip((*self.fields, *(["dimensions"] if self.dimensions else [])), columns[1:], strict=False):
-            self.coders[field].add(labels)
+        fields = [*self.fields, *(["dimensions"] if self.dimensions else [])]
+        columns = [*(OF_TRIAL.get(f, f) for f in fields), *self.filters]
+        names, labels = read_trials(self.database, columns, Where("run_id = ?", (row.run_id,)))
+        keep = np.ones(len(names), np.bool_)
+        for allowed, column in zip(self.filters.values(), labels[len(fields) :], strict=True):
+            keep &= np.fromiter(map(allowed.__contains__, column), np.bool_, len(column))
+        if self.shared:
+            keep[keep] = self._new(names[keep], part)
+        if not keep.all():
+            names, labels = names[keep], [list(compress(column, keep.tolist())) for column in labels]
+        self.rows_of[row.run_id] = len(names)
+        scores = self.scores[part.overlay]
+        places = scores.places(names)
+        self.values.append(scores.numbers_at(places))
+        for field, column in zip(fields, labels[: len(fields)], strict=True):
+            self.coders[field].add(column)
         if self.with_outcome:
-            self.coders["outcome"].add(_outcomes(*self.endings[part.overlay], names))
-        if self.with_truncated:
-            self.coders["truncated"].add(list(map(self.cut[part.overlay].__contains__, columns[0])))
+            endings = self.endings[part.overlay]
+            self.coders["outcome"].add_column(self._outcomes(endings, names, places if endings is scores else endings.places(names)))
         for key in self.constants:
-            self.coders[key].add_constant(_of_run(part.run, key), rows)
+            self.coders[key].add_constant(_of_run(part.run, key), len(names))
 
-    def _is_new(self, candidate_id: str, part: Part) -> bool:
-        assert self.seen is not None
-        before = self.seen.setdefault(candidate_id, part)
-        if before is not part and before.overlay != part.overlay:
-            runs = f"{before.run.row.run_id} ({before.overlay}) and {part.run.row.run_id} ({part.overlay})"
-            raise ConfigError(
-                f"runs {runs} hold the same answers of {part.run.row.model}, scored in two ways: name one of the runs, or one "
-                "scoring with scores=… (--scores)"
-            )
-        return before is part
+    def _new(self, names: Keys, part: Part) -> NDArray[np.bool_]:
+        """Which candidates no run before this one has given."""
+        new = np.ones(len(names), np.bool_)
+        for before, given in self.seen:
+            again = np.isin(names, given)
+            if before.overlay != part.overlay and again.any():
+                runs = f"{before.run.row.run_id} ({before.overlay}) and {part.run.row.run_id} ({part.overlay})"
+                raise ConfigError(
+                    f"runs {runs} hold the same answers of {part.run.row.model}, scored in two ways: name one of the runs, or one "
+                    "scoring with scores=… (--scores)"
+                )
+            new &= ~again
+        self.seen.append((part, names[new]))
+        return new
+
+    def _outcomes(self, graded: Candidates, names: Keys, places: Places) -> Column:
+        """How each candidate ended. Without a verdict it is ours: not asked, not answered, or answered and not graded."""
+        ungraded = ids_of(names[places < 0])
+        status: dict[str, str] = dict(self.database.among("SELECT candidate_id, status FROM candidate WHERE candidate_id IN ", ungraded))
+        labels = graded.labels.labels
+        codes = graded.codes_at(places)
+        place = {kind: number for number, kind in enumerate(_UNGRADED, len(labels))}
+        codes[places < 0] = [place[status.get(name)] for name in ungraded]
+        return Column(codes, [*labels, *_UNGRADED.values()])
 
     def table(self) -> ScoreTable:
         """What was read."""
@@ -199,8 +211,6 @@ class _Reading:
             columns |= _of_dimensions(self.coders["dimensions"].column(), self.dimensions)
         if self.with_outcome:
             columns |= _of_outcome(self.coders["outcome"].column())
-        if self.with_truncated:
-            columns["truncated"] = self.coders["truncated"].column()
         return ScoreTable(
             metric_id=metric,
             values=np.concatenate(self.values) if self.values else np.empty(0),
@@ -222,10 +232,6 @@ class _Reading:
             raise ConfigError(f"unknown metric {metric!r}; {hint}there are: {', '.join(known)} (and measured: {', '.join(MEASURES)})")
 
 
-def _picked(columns: list[list[Any]], keep: list[bool]) -> list[list[Any]]:
-    return columns if all(keep) else [list(compress(column, keep)) for column in columns]
-
-
 def _of_run(run: Chosen, key: str) -> Any:
     row = run.row
     named = {"benchmark_id": row.benchmark, "model_id": row.model, "suite": row.suite or None}
@@ -234,32 +240,14 @@ def _of_run(run: Chosen, key: str) -> Any:
     return getattr(row, key) if key in OF_RUN else run.parameters.get(key)
 
 
-def _outcomes(graded: tuple[Keys, Column], asked: tuple[Keys, Column], names: Keys) -> list[str]:
-    """How each candidate ended. Without a verdict it is ours: not asked, not answered, or answered and not graded."""
-    labels: list[str] = [*graded[1].labels, Outcome.JUDGE_FAILED.value, Outcome.INFRASTRUCTURE_FAILED.value, PENDING]
-    size = len(graded[1].labels)
-    unasked = np.int32(size + 2)
-    endings = np.array([size if status == "answered" else size + 1 for status in asked[1].labels] or [size], np.int32)
-    missing = found(asked[0], endings[asked[1].codes], names, unasked) if len(asked[0]) else np.full(len(names), unasked)
-    codes = found(graded[0], graded[1].codes, names, np.int32(-1))
-    return [labels[code] for code in np.where(codes < 0, missing, codes).tolist()]
-
-
 def _of_dimensions(texts: Column, names: Collection[str]) -> dict[str, Column]:
     """Each distinct JSON text is read once."""
     read = [msgspec.json.decode(text) if text else {} for text in texts.labels]
-    found = {}
-    for name in names:
-        coder = Coder()
-        coder.add([dimensions.get(name) for dimensions in read])
-        per_text = coder.column()
-        found[name] = Column(per_text.codes[texts.codes] if len(texts.codes) else texts.codes, per_text.labels)
-    return found
+    return {name: texts.relabelled([dimensions.get(name) for dimensions in read]) for name in names}
 
 
 def _of_outcome(outcomes: Column) -> dict[str, Column]:
-    """`outcome` and the coarser `status`: ok when the ending is the model's own, error when it is ours."""
-    coder = Coder()
-    coder.add([PENDING if o == PENDING else "ok" if Outcome(o).of_model else "error" for o in outcomes.labels])
-    status = coder.column()
-    return {"outcome": outcomes, "status": Column(status.codes[outcomes.codes] if len(outcomes.codes) else outcomes.codes, status.labels)}
+    """`outcome`, whether it is `truncated`, and the coarser `status`: ok when the ending is the model's own, error when it is ours."""
+    status = [PENDING if o == PENDING else "ok" if Outcome(o).of_model else "error" for o in outcomes.labels]
+    cut = [o == Outcome.TRUNCATED.value for o in outcomes.labels]
+    return {"outcome": outcomes, "status": outcomes.relabelled(status), "truncated": outcomes.relabelled(cut)}

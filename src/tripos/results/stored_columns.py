@@ -1,4 +1,4 @@
-"""Whole columns of a table at once, as JSON arrays that the database itself puts together.
+"""Whole columns of a table at once, as texts that the database itself puts together.
 
 A row at a time costs Python more than the database spends on it: a million rows of four columns come three times faster so.
 """
@@ -15,18 +15,20 @@ from numpy.typing import NDArray
 
 from tripos.core.errors import StoreError
 from tripos.results.items import Floats
-from tripos.results.score_table import Coder, Column
+from tripos.results.score_table import Coder, Column, Small
 from tripos.store.database import Database
 from tripos.store.schema import SQLITE
 
 _texts = msgspec.json.Decoder(list[Any]).decode
-_floats = msgspec.json.Decoder(list[float]).decode
+_floats = msgspec.json.Decoder(list[float | None]).decode
 _STARTS = "123456789abcdef"
 """Candidate ids are hexadecimal: the table is read in sixteen parts, so that memory does not grow with it."""
 
+_DIGITS = 32
 _WHOLE = ("is_correct", "prompt_tokens", "completion_tokens")
 
 Keys = NDArray[np.bytes_]
+Places = NDArray[np.int64]
 
 
 class Where(NamedTuple):
@@ -36,92 +38,109 @@ class Where(NamedTuple):
     parameters: tuple[Any, ...] = ()
 
 
-class Numbers(NamedTuple):
-    """One number a candidate, sorted by key."""
+class Candidates(NamedTuple):
+    """A number and a label of each candidate, sorted by key. `numbers` are NaN, `labels` None where they were not asked for."""
 
     keys: Keys
-    values: Floats
+    numbers: Floats
+    labels: Column
 
-    def of(self, wanted: Keys) -> Floats:
-        """The number of each key; NaN where there is none."""
-        return found(self.keys, self.values, wanted, np.nan)
+    def places(self, wanted: Keys) -> Places:
+        """Where each key stands here; -1 for one that does not."""
+        places = np.full(len(wanted), -1, np.int64)
+        if len(self.keys) and len(wanted):
+            order = np.argsort(wanted.view(">u8")[::2].astype(np.uint64))  # neighbours first: a random walk through memory takes thrice
+            ordered = wanted[order]
+            nearest = np.minimum(np.searchsorted(self.keys, ordered), len(self.keys) - 1)
+            places[order] = np.where(self.keys[nearest] == ordered, nearest, -1)
+        return places
 
+    def numbers_at(self, places: Places) -> Floats:
+        """The number at each place; NaN at -1."""
+        return np.append(self.numbers, np.nan)[places]
 
-def read_columns(database: Database, table: str, columns: Sequence[str], where: Where) -> list[list[Any]]:
-    """Columns of a table, all in the same order of rows. Not for floating-point columns, which SQLite would round here."""
-    aggregate = "json_group_array({})" if database.dialect is SQLITE else "json_agg({})::text"
-    wanted = ", ".join(aggregate.format(name) for name in columns)
-    row = database.execute(f"SELECT {wanted} FROM {table} WHERE {where.sql}", where.parameters)[0]
-    return [_texts(text) if text else [] for text in row]
-
-
-def read_numbers(database: Database, table: str, column: str, where: Where, *, narrow: bool) -> Numbers:
-    """A number of every candidate that has one; exact to the last bit."""
-    exact = "{}" if column in _WHOLE else "quote({})"  # SQLite shortens floating-point numbers where they become text
-    number = f"group_concat({exact})" if database.dialect is SQLITE else "string_agg(({})::text, ',')"
-    identity = "group_concat(candidate_id, '')" if database.dialect is SQLITE else "string_agg(candidate_id, '')"
-    sql = f"SELECT {identity}, {number.format(column)}, min(length(candidate_id)), max(length(candidate_id)) FROM {table}"
-    keys, values = [], []
-    for part in _parts(Where(f"{column} IS NOT NULL AND {where.sql}", where.parameters), narrow):
-        ids, numbers, shortest, longest = database.execute(f"{sql} WHERE {part.sql}", part.parameters)[0]
-        if ids is None:
-            continue
-        keys.append(_keys(ids, shortest, longest))
-        values.append(np.array(_floats(f"[{numbers}]"), np.float64))
-    if not keys:
-        return Numbers(np.empty(0, "S16"), np.empty(0))
-    return Numbers(*_sorted(np.concatenate(keys), np.concatenate(values)))
+    def codes_at(self, places: Places) -> Small:
+        """The code of the label at each place; one that no label has at -1."""
+        return np.append(self.labels.codes, np.int32(len(self.labels.labels)))[places]
 
 
-def read_labels(database: Database, table: str, column: str, where: Where, *, narrow: bool) -> tuple[Keys, Column]:
-    """A text of every candidate that has one, sorted by key."""
-    coder, keys = Coder(), [np.empty(0, "S16")]
+def read_trials(database: Database, columns: Sequence[str], where: Where) -> tuple[Keys, list[list[Any]]]:
+    """(candidate of each trial, columns of the `trial` table), all in the same order of rows. Not for floating-point columns."""
+    sqlite = database.dialect is SQLITE
+    wanted = "".join(f", json_group_array({name})" if sqlite else f", json_agg({name})::text" for name in columns)
+    joined, count, *texts = database.execute(
+        f"SELECT {_identity(sqlite)}, count(*){wanted} FROM trial WHERE {where.sql}", where.parameters
+    )[0]
+    return _keys(joined, count), [_texts(text) if text else [] for text in texts]
+
+
+def read_candidates(
+    database: Database, table: str, where: Where, *, number: str | None = None, label: str | None = None, narrow: bool
+) -> Candidates:
+    """A numeric column, exact to the last bit, and a text column of a table with one row a candidate.
+
+    Args:
+        narrow: `where` keeps to few rows, which are read at once.
+    """
+    sqlite = database.dialect is SQLITE
+    columns = [_identity(sqlite), "count(*)", "NULL" if number is None else _number(number, sqlite)]
+    columns.append("NULL" if label is None else f"json_group_array({label})" if sqlite else f"json_agg({label})::text")
+    keys, numbers, coder = [np.empty(0, "S16")], [np.empty(0)], Coder()
+    if number is not None and label is None:
+        where = Where(f"{number} IS NOT NULL AND {where.sql}", where.parameters)
     for part in _parts(where, narrow):
-        ids, labels = read_columns(database, table, ("candidate_id", column), part)
-        keys.append(keys_of(ids))
-        coder.add(labels)
-    every = coder.column()
-    names, codes = _sorted(np.concatenate(keys), every.codes)
-    return names, Column(codes, every.labels)
-
-
-def found(keys: Keys, values: NDArray[Any], wanted: Keys, otherwise: Any) -> NDArray[Any]:
-    """values[i] where keys[i] is wanted; `keys` are sorted."""
-    answers = np.full(len(wanted), otherwise, dtype=values.dtype)
-    if len(keys) and len(wanted):
-        order = np.argsort(wanted.view(">u8")[::2].astype(np.uint64))  # neighbours first: a random walk through memory takes thrice as long
-        ordered = wanted[order]
-        places = np.minimum(np.searchsorted(keys, ordered), len(keys) - 1)
-        there = keys[places] == ordered
-        answers[order[there]] = values[places[there]]
-    return answers
+        joined, count, values, labels = database.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {part.sql}", part.parameters)[0]
+        keys.append(_keys(joined, count))
+        numbers.append(np.array(_floats(f"[{values}]"), np.float64) if values else np.full(count, np.nan))
+        coder.add(_texts(labels)) if labels else coder.add_constant(None, count)
+    return _sorted(Candidates(np.concatenate(keys), np.concatenate(numbers), coder.column()))
 
 
 def keys_of(candidate_ids: Sequence[str]) -> Keys:
     """Candidate ids (128 bits in hexadecimal) as 16 bytes each. Raises StoreError for any other."""
-    if not candidate_ids:
+    return _keys(",".join(candidate_ids), len(candidate_ids))
+
+
+def ids_of(keys: Keys) -> list[str]:
+    """Keys as candidate ids."""
+    digits = keys.tobytes().hex()
+    return [digits[i : i + _DIGITS] for i in range(0, len(digits), _DIGITS)]
+
+
+def _identity(sqlite: bool) -> str:
+    return "group_concat(candidate_id)" if sqlite else "string_agg(candidate_id, ',')"
+
+
+def _number(column: str, sqlite: bool) -> str:
+    if not sqlite:
+        return f"string_agg(coalesce(({column})::text, 'null'), ',')"
+    if column in _WHOLE:
+        return f"group_concat(coalesce({column}, 'null'))"
+    # SQLite shortens floating-point numbers where they become text, except in quote(), which is slow: 0 and 1 are most of all scores
+    text = f"WHEN {column} IS NULL THEN 'null' WHEN {column} = 1 THEN '1' WHEN {column} = 0 THEN '0' ELSE quote({column})"
+    return f"group_concat(CASE {text} END)"
+
+
+def _keys(joined: str | None, count: int) -> Keys:
+    """Ids with a comma between any two."""
+    if not count:
         return np.empty(0, "S16")
-    lengths = set(map(len, candidate_ids))
-    return _keys("".join(candidate_ids), min(lengths), max(lengths))
-
-
-def _keys(joined: str, shortest: int, longest: int) -> Keys:
+    places = np.frombuffer(f"{joined},".encode(), np.uint8)
     try:
-        packed = bytes.fromhex(joined)
+        table = places.reshape(count, _DIGITS + 1)
+        packed = bytes.fromhex(table[:, :_DIGITS].tobytes().decode("ascii"))
     except ValueError:
         packed = b""
-    if (shortest, longest) != (32, 32) or len(packed) * 2 != len(joined):  # fromhex skips blanks
-        raise StoreError(
-            f"candidate ids must have 32 hexadecimal digits, found {shortest} to {longest} characters: run `tripos store verify`"
-        )
+    if len(packed) * 2 != count * _DIGITS:  # fromhex skips blanks
+        raise StoreError(f"candidate ids must have {_DIGITS} hexadecimal digits, found others: run `tripos store verify`")
     return np.frombuffer(packed, "S16")
 
 
-def _sorted(keys: Keys, values: NDArray[Any]) -> tuple[Keys, NDArray[Any]]:
-    if len(keys) < 2 or bool((keys[1:] >= keys[:-1]).all()):
-        return keys, values
-    order = np.argsort(keys, kind="stable")
-    return keys[order], values[order]
+def _sorted(found: Candidates) -> Candidates:
+    if len(found.keys) < 2 or bool((found.keys[1:] >= found.keys[:-1]).all()):
+        return found
+    order = np.argsort(found.keys, kind="stable")
+    return Candidates(found.keys[order], found.numbers[order], Column(found.labels.codes[order], found.labels.labels))
 
 
 def _parts(where: Where, narrow: bool) -> Iterator[Where]:

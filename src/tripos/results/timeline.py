@@ -47,10 +47,11 @@ class ArtifactRef(_View, frozen=True, kw_only=True):
 
 
 class TimelineStageRecord(_View, frozen=True, kw_only=True):
-    """One stage. `stage` is item_load, prompt_render, queueing, inference, extraction, judge or evaluation.
+    """One stage. `stage` is item_load, prompt_render, queueing, inference, tool, extraction, judge or evaluation.
 
-    A request that failed is an `inference` of status `error`; waiting for the next try (back-off and a free slot) is `queueing`.
-    `component_id` names who did it: the model, the rule that read the answer, the scoring, the judge.
+    A request that failed is an `inference` (or `judge`) of status `error`; waiting for a slot or for the next try (back-off, then a
+    slot) is `queueing`. Each turn of an agent is an inference, each call of a tool a `tool`. An `evaluation` contains the judge calls
+    made for it. `component_id` names who did it: the model, the tool, the rule that read the answer, the scoring, the judge.
     """
 
     stage: str
@@ -131,6 +132,7 @@ class InferenceRecord(_View, frozen=True, kw_only=True):
     model: str | None = None
     provider_response: str | None = None
     started_at: float | None = None
+    queued_ms: float | None = None
     simulated: bool = False
     error: str | None = None
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tripos.core.records import Completion, Outcome
-from tripos.results import stored_record
+from tripos.results import stored_record, timeline_stages
 from tripos.results.overlays import TRANSFORM
 from tripos.results.stored_record import At, StoredRecord
 from tripos.results.timeline import (
-    ArtifactRef,
     Conversation,
     ConversationEvent,
     EvaluationRecord,
@@ -30,6 +28,7 @@ from tripos.results.timeline import (
     TrialEvent,
     TrialSpec,
 )
+from tripos.results.timeline_stages import grading_times, milliseconds, why_unread
 from tripos.store.events import Answered, Failed, Scored, TrialPlanned, audits_of, completion_of
 
 if TYPE_CHECKING:
@@ -145,57 +144,13 @@ class _Viewer:
         )
 
     def _stages(self) -> Iterator[TimelineStageRecord]:
-        if self.kind is RecordType.TRIAL:
-            reference = ArtifactRef(artifact_hash=_hash(self.first.planned.reference_hash), role="item_payload", label="reference")
-            yield TimelineStageRecord(
-                stage="item_load", status="ok", component_id=self.first.found.run.row.benchmark, artifact_refs=[reference]
-            )
-        prompt = self.fetch(self.first.planned.prompt)
-        yield TimelineStageRecord(
-            stage="prompt_render",
-            status="ok",
-            component_id=self.first.found.prompt_variant_id,
-            artifact_refs=[ArtifactRef(artifact_hash=_hash(prompt), media_type="application/json", role="rendered_prompt")],
-        )
+        whole = self.kind is RecordType.TRIAL
+        yield from timeline_stages.preparation(self.first, self.fetch(self.first.planned.prompt), whole=whole)
         for record, completion in zip(self.records, self.completions, strict=True):
-            mark = {"attempt": record.found.attempt} if self.kind is RecordType.TRIAL else {}
-            for stage in (*_asked(record, completion), *self._graded(record, completion)):
-                yield msgspec.structs.replace(stage, metadata={**mark, **stage.metadata})
-
-    def _graded(self, record: StoredRecord, completion: Completion | None) -> Iterator[TimelineStageRecord]:
-        scored = record.scored
-        if scored is None or record.scored_at is None or completion is None:
-            return
-        read = _extraction(scored)
-        yield TimelineStageRecord(
-            stage="extraction",
-            status="ok" if read.success else "error",
-            component_id=read.extractor_id,
-            started_at=scored.started_at,
-            metadata={"parsed_answer": read.parsed_answer, "ambiguous": scored.extraction.ambiguous},
-            error=read.failure_reason,
-        )
-        for audit in audits_of(scored, self.fetch):
-            yield TimelineStageRecord(
-                stage="judge",
-                status="ok" if audit.error is None else "error",
-                component_id=audit.model,
-                duration_ms=_ms(audit.latency_seconds),
-                metadata={"label": audit.label, "parsed": audit.parsed, "cost_usd": audit.cost_usd, "finish_reason": audit.finish_reason},
-                artifact_refs=[ArtifactRef(artifact_hash=_hash(audit.prompt), role="judge_audit", label="prompt")],
-                error=audit.error,
-            )
-        ended = record.scored_at.at
-        yield TimelineStageRecord(
-            stage="evaluation",
-            status="error" if scored.error is not None else "ok",
-            component_id=record.found.overlay,
-            started_at=scored.started_at,
-            ended_at=ended,
-            duration_ms=_ms(ended - scored.started_at),
-            metadata={"outcome": scored.verdict.outcome.value, "judge_cost_usd": scored.judge_cost_usd},
-            error=scored.error,
-        )
+            audits = audits_of(record.scored, self.fetch) if record.scored is not None and completion is not None else ()
+            graded = timeline_stages.grading(record, audits) if completion is not None else ()
+            for stage in timeline_stages.in_order((*timeline_stages.asking(record, completion), *graded)):
+                yield msgspec.structs.replace(stage, metadata={"attempt": record.found.attempt, **stage.metadata}) if whole else stage
 
     def _conversation(self, completion: Completion | None) -> Conversation:
         said: list[dict[str, Any]] = []
@@ -205,7 +160,7 @@ class _Viewer:
             said.extend(_turns(completion.turns))
         elif completion is not None:
             calls = [_call({"id": c.id, "name": c.name, "arguments": c.arguments}) for c in completion.tool_calls]
-            ended = None if completion.started_at is None else completion.started_at + (completion.latency_seconds or 0.0)
+            ended = _end(completion.started_at, completion.latency_seconds)
             said += [{"kind": "message", "role": "assistant", "content": completion.text, "timestamp": ended}, *calls]
         return Conversation(events=[ConversationEvent(event_index=i, **event) for i, event in enumerate(said)])
 
@@ -223,69 +178,33 @@ class _Viewer:
         return ObservabilitySnapshot(links=links) if links else None
 
 
-def _asked(record: StoredRecord, completion: Completion | None) -> Iterator[TimelineStageRecord]:
-    """Failed tries, the waits between, and the answer. A queue time is shown where the record has it."""
-    model = record.found.run.row.model
-    for failure in record.failures:
-        assert isinstance(failure.event, Failed)
-        yield from _tries(failure.event.retries, model, failure.event.started_at)
-        error = f"{failure.event.error_kind}: {failure.event.error}"
-        yield _span("inference", "error", model, failure.event.started_at, failure.at, {"error_kind": failure.event.error_kind}, error)
-    if completion is None or record.answered is None:
-        return
-    yield from _tries(completion.retries, model, None)
-    began = completion.started_at
-    queued = record.answered.telemetry.get("queued_seconds")
-    if began is not None and completion.retries:
-        yield _span("queueing", "ok", model, completion.retries[-1].get("at"), began, {"why": "back-off and a free slot"})
-    elif began is not None and queued is not None:
-        yield _span("queueing", "ok", model, began - queued, began, {"why": "a free slot"})
-    ended = None if began is None or completion.latency_seconds is None else began + completion.latency_seconds
-    usage = msgspec.to_builtins(completion.usage)
-    facts = {"finish_reason": completion.finish_reason, "usage": usage, "cost_usd": completion.cost_usd, "simulated": completion.simulated}
-    stage = _span(
-        "inference", "ok", model, began, ended, facts | {"ttft_ms": _ms(completion.ttft_seconds), "tries": len(completion.retries) + 1}
-    )
-    answer = ArtifactRef(artifact_hash=_hash(completion.text), role="inference_output")
-    yield msgspec.structs.replace(stage, duration_ms=_ms(completion.latency_seconds), artifact_refs=[answer])
-
-
-def _tries(retries: Sequence[dict[str, Any]], model: str, began: float | None) -> Iterator[TimelineStageRecord]:
-    before: float | None = None
-    for retry in retries:
-        started, ended = retry.get("started_at", began), retry.get("at")
-        if before is not None and started is not None:
-            yield _span("queueing", "ok", model, before, started, {"why": "back-off and a free slot"})
-        facts = {"error_kind": retry.get("kind"), "http_status": retry.get("status")}
-        yield _span("inference", "error", model, started, ended, facts, str(retry.get("error")))
-        before, began = ended, None
-
-
-def _span(
-    stage: str, status: str, who: str, start: float | None, end: float | None, facts: dict[str, Any], error: str | None = None
-) -> TimelineStageRecord:
-    duration = None if start is None or end is None else _ms(end - start)
-    return TimelineStageRecord(
-        stage=stage, status=status, component_id=who, started_at=start, ended_at=end, duration_ms=duration, metadata=facts, error=error
-    )
-
-
 def _turns(turns: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """An agent's turns: what the model said, the tools it called, what they gave."""
     for turn in turns:
-        began, took = turn.get("started_at"), turn.get("latency_seconds")
-        ended = None if began is None else began + (took or 0.0)
+        if turn.get("role") == "tool":  # another program's: a tool's answer is a message of its own
+            yield _result(turn, turn.get("content"), turn.get("tool_call_id"), turn.get("function"), bool(turn.get("error")))
+            continue
+        ended = _end(turn.get("started_at"), turn.get("latency_seconds"))
         yield {"kind": "message", "role": str(turn.get("role", "assistant")), "content": turn.get("content"), "timestamp": ended}
         for call in turn.get("tool_calls") or ():
             yield _call(call)
             if "result" in call:
-                end = None if call.get("started_at") is None else call["started_at"] + (call.get("seconds") or 0.0)
-                named = {"call_id": call.get("id"), "tool_name": call.get("name"), "is_error": bool(call.get("failed"))}
-                yield {"kind": "tool_result", "role": "tool", "content": call["result"], "timestamp": end, **named}
+                yield _result(call, call["result"], call.get("id"), call.get("name"), bool(call.get("failed")))
+
+
+def _result(call: dict[str, Any], said: Any, call_id: str | None, name: str | None, failed: bool) -> dict[str, Any]:
+    named = {"call_id": call_id, "tool_name": name, "is_error": failed}
+    return {"kind": "tool_result", "role": "tool", "content": said, "timestamp": _end(call.get("started_at"), call.get("seconds")), **named}
+
+
+def _end(start: float | None, seconds: float | None) -> float | None:
+    return None if start is None or seconds is None else start + seconds
 
 
 def _call(call: dict[str, Any]) -> dict[str, Any]:
-    named = {"call_id": call.get("id"), "tool_name": call.get("name"), "arguments": call.get("arguments")}
+    arguments = call.get("arguments")
+    written = arguments if isinstance(arguments, str) or arguments is None else msgspec.json.encode(arguments).decode()
+    named = {"call_id": call.get("id"), "tool_name": call.get("name") or call.get("function"), "arguments": written}
     return {"kind": "tool_call", "role": "assistant", "timestamp": call.get("started_at"), **named}
 
 
@@ -294,14 +213,15 @@ def _inference(record: StoredRecord, completion: Completion | None) -> Inference
         last = record.failures[-1].event if record.failures else None
         if not isinstance(last, Failed):
             return None
-        return InferenceRecord(status="error", retries=last.retries, started_at=last.started_at, error=f"{last.error_kind}: {last.error}")
+        began = last.requested_at if last.requested_at is not None else last.started_at
+        return InferenceRecord(status="error", retries=last.retries, started_at=began, error=f"{last.error_kind}: {last.error}")
     return InferenceRecord(
         status="ok",
         raw_text=completion.text,
         reasoning_trace=completion.reasoning,
         finish_reason=completion.finish_reason,
-        latency_ms=_ms(completion.latency_seconds),
-        time_to_first_token_ms=_ms(completion.ttft_seconds),
+        latency_ms=milliseconds(completion.latency_seconds),
+        time_to_first_token_ms=milliseconds(completion.ttft_seconds),
         provider_request_id=completion.request_id,
         token_usage=completion.usage,
         tool_calls=completion.tool_calls,
@@ -310,29 +230,30 @@ def _inference(record: StoredRecord, completion: Completion | None) -> Inference
         model=completion.model,
         provider_response=completion.raw,
         started_at=completion.started_at,
+        queued_ms=milliseconds(completion.queued_seconds),
         simulated=completion.simulated,
     )
 
 
 def _extraction(scored: Scored) -> ExtractionRecord:
     read = scored.extraction
-    reason = None if read.found else scored.error or f"no answer was found ({read.how or 'no rule fits'})"
     warnings = ["several readings were possible"] if read.ambiguous else []
     return ExtractionRecord(
         extractor_id=read.how or None,
         success=read.found,
         parsed_answer=read.answer,
         warnings=warnings,
-        failure_reason=reason,
+        failure_reason=why_unread(scored),
         evaluation_hash=scored.overlay,
     )
 
 
 def _evaluation(record: StoredRecord) -> EvaluationRecord | None:
     scored = record.scored
-    if scored is None or record.scored_at is None:
+    if scored is None:
         return None
     verdict = scored.verdict
+    times = grading_times(scored)
     accuracy = None if verdict.is_correct is None else float(verdict.is_correct)
     metrics = {"score": verdict.value, "accuracy": accuracy, **verdict.metrics}
     return EvaluationRecord(
@@ -344,8 +265,8 @@ def _evaluation(record: StoredRecord) -> EvaluationRecord | None:
         details=verdict.details,
         reference_hash=scored.reference_hash,
         judge_cost_usd=scored.judge_cost_usd,
-        started_at=scored.started_at,
-        ended_at=record.scored_at.at,
+        started_at=times.scoring,
+        ended_at=times.ended,
         error=scored.error,
     )
 
@@ -368,11 +289,3 @@ def _event(trial_hash: str, stored: At) -> TrialEvent:
         payload=msgspec.to_builtins(event),
         error=said,
     )
-
-
-def _hash(text: str) -> str:
-    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * 1000

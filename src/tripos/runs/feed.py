@@ -9,6 +9,7 @@ of the set.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count, islice
@@ -16,7 +17,7 @@ from itertools import count, islice
 from tripos.core.records import Outcome
 from tripos.runs.pipeline import Ended, Job
 from tripos.runs.plan import Plan
-from tripos.store.events import TrialPlanned
+from tripos.store.events import Prepared, TrialPlanned
 from tripos.store.projection import labels
 from tripos.store.reading import Reader
 from tripos.store.writer import Writer
@@ -83,13 +84,19 @@ class Feed:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     def _every(self) -> Iterator[Job]:
-        plan, places = self.plan, count()
+        plan, places, clock = self.plan, count(), time.perf_counter
+        started_at, began = time.time(), clock()
         for sample in plan.selection:
+            loaded = clock() - began
             for variant in plan.variants:
+                rendering = clock() - began
                 messages = plan.messages(sample, variant)
+                rendered = clock() - began
+                prepared = Prepared(started_at, int(loaded * 1e6), int(rendering * 1e6), int(rendered * 1e6))
                 for attempt in range(plan.spec.attempts):
-                    trial = plan.trial(sample, variant, attempt, messages)
+                    trial = plan.trial(sample, variant, attempt, messages, prepared)
                     yield Job(sample, trial, messages, new_to_run=True, place=next(places))
+            started_at, began = time.time(), clock()
 
     def _load(self) -> bool:
         """Takes the next chunk and looks again at what was elsewhere. False when there is nothing to do but wait for others."""

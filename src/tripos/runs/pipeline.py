@@ -21,11 +21,13 @@ from tripos.runs.lines import Header, line
 from tripos.runs.measuring import Measuring
 from tripos.runs.plan import Plan
 from tripos.scoring.answers import visible
+from tripos.scoring.judge import judge_cost
 from tripos.scoring.scorer import Answer
-from tripos.store.events import Event, Failed, Scored, TrialPlanned, answered
+from tripos.store.events import Event, Failed, Scored, Took, TrialPlanned, answered
 from tripos.store.writer import Writer
 
 _encode = msgspec.json.Encoder().encode
+_UNREAD = Extraction(how="failed")
 _UNSCORED = Verdict(value=None, is_correct=None, outcome=Outcome.JUDGE_FAILED)
 
 
@@ -57,6 +59,24 @@ class Ended:
     error: str | None = None
     record_id: str = ""
     place: int = 0
+
+
+class _Times:
+    """The clock of one grading: `parsed` and `scoring` are readings of the performance counter, None while it did not come to that."""
+
+    __slots__ = ("began", "parsed", "scoring", "started_at")
+
+    def __init__(self) -> None:
+        self.started_at, self.began = time.time(), time.perf_counter()
+        self.parsed: float | None = None
+        self.scoring: float | None = None
+
+    def took(self) -> Took:
+        """What is recorded, at its end."""
+        ended, began = time.perf_counter(), self.began
+        if self.parsed is None or self.scoring is None:
+            return Took(None, None, int((ended - began) * 1e6))
+        return Took(int((self.parsed - began) * 1e6), int((self.scoring - began) * 1e6), int((ended - began) * 1e6))
 
 
 _NOTHING: AbstractContextManager[None] = nullcontext()
@@ -92,7 +112,7 @@ class Pipeline:
         except EngineError as error:
             notes = " ".join(getattr(error, "__notes__", ()))
             said = f"{error} ({notes})" if notes else str(error)
-            failed = Failed(candidate_id=job.planned.candidate_id, error_kind=error.kind, error=said, started_at=began)
+            failed = _failed(job.planned.candidate_id, error, said, began)
             text = line(self.header, job.planned, None, None, failed=failed, telemetry={})
             ended = Ended(Outcome.INFRASTRUCTURE_FAILED, None, error.kind, said, job.planned.record_id, job.place)
             self._write([*self._trial(job), failed], lambda: self._over(job, ended, text))
@@ -103,33 +123,36 @@ class Pipeline:
         events: list[Event] = self._trial(job)
         if job.completion is None:
             events.append(answered(job.planned.candidate_id, completion, self.writer.stow, {}))
-        began = time.time()
+        times = _Times()
         text = visible(completion.text)
+        extraction = _UNREAD
         try:
             extraction = self.plan.benchmark.transform(job.sample, text)
+            times.parsed = times.scoring = time.perf_counter()
             scored = self.plan.benchmark.scorer.score(job.sample, Answer(text, completion, extraction), self.plan.instruments)
         except StoreError:
             raise
         except Exception as error:
-            self._finish(job, completion, Extraction(how="failed"), _UNSCORED, began, events, error)
+            self._finish(job, completion, extraction, _UNSCORED, times, events, error)
             return None
         if inspect.isawaitable(scored):
             if events:
                 self._write(events, None)
-            return self._later(job, completion, extraction, scored, began)
-        self._finish(job, completion, extraction, scored, began, events)
+            return self._later(job, completion, extraction, scored, times)
+        self._finish(job, completion, extraction, scored, times, events)
         return None
 
-    async def _later(self, job: Job, completion: Completion, extraction: Extraction, scored: Awaitable[Verdict], began: float) -> None:
+    async def _later(self, job: Job, completion: Completion, extraction: Extraction, scored: Awaitable[Verdict], times: _Times) -> None:
+        times.scoring = time.perf_counter()  # it may have waited for a place among the gradings
         try:
             verdict = await scored
         except (StoreError, BudgetExhausted):
             raise
         except Exception as error:  # ours or the judge's, never the candidate's: unscored, kept, retried on resume
             audits = error.audits if isinstance(error, JudgeError) else ()
-            self._finish(job, completion, extraction, msgspec.structs.replace(_UNSCORED, audits=audits), began, [], error)
+            self._finish(job, completion, extraction, msgspec.structs.replace(_UNSCORED, audits=audits), times, [], error)
             return
-        self._finish(job, completion, extraction, verdict, began, [])
+        self._finish(job, completion, extraction, verdict, times, [])
 
     def _finish(
         self,
@@ -137,10 +160,11 @@ class Pipeline:
         completion: Completion,
         extraction: Extraction,
         verdict: Verdict,
-        began: float,
+        times: _Times,
         events: list[Event],
         error: Exception | None = None,
     ) -> None:
+        took = times.took()
         verdict = _ended_early(verdict, completion.finish_reason)
         audits: tuple[JudgeAudit, ...] = verdict.audits
         scored = Scored(
@@ -151,9 +175,10 @@ class Pipeline:
             verdict=msgspec.structs.replace(verdict, audits=()) if audits else verdict,
             audits=self.writer.stow(_encode(audits).decode()) if audits else None,
             error=f"{type(error).__name__}: {error}" if error is not None else None,
-            started_at=began,
+            started_at=times.started_at,
             judge_cost_usd=judge_cost(audits),
             graded=job.graded,
+            took=took,
         )
         text = line(self.header, job.planned, completion, scored, judge_reply=audits[-1].reply if audits else None, telemetry={})
         kind = "judge" if error else None
@@ -187,15 +212,22 @@ class Pipeline:
         return context
 
 
+def _failed(candidate_id: str, error: EngineError, said: str, began: float) -> Failed:
+    *before, last = error.tries or (None,)
+    return Failed(
+        candidate_id=candidate_id,
+        error_kind=error.kind,
+        error=said,
+        retries=tuple(before),
+        started_at=began,
+        requested_at=last["started_at"] if last is not None else None,
+        ended_at=last["at"] if last is not None else time.time(),
+    )
+
+
 def _ended_early(verdict: Verdict, finish_reason: str | None) -> Verdict:
     """An answer that is not correct and did not end by itself is called what it is."""
     outcome = ENDED_EARLY.get(finish_reason or "")
     if outcome is None or verdict.is_correct is not False or verdict.outcome is Outcome.LIMIT:
         return verdict
     return msgspec.structs.replace(verdict, outcome=outcome)
-
-
-def judge_cost(audits: tuple[JudgeAudit, ...]) -> float | None:
-    """What the judge calls cost; None when any price is unknown or nothing was asked."""
-    costs = [a.cost_usd for a in audits]
-    return None if not costs or any(c is None for c in costs) else sum(c for c in costs if c is not None)

@@ -21,7 +21,7 @@ from tripos.runs.selection import Selection, select
 from tripos.runs.spec import RunSpec
 from tripos.scoring.judge import Judge
 from tripos.scoring.scorer import Instruments
-from tripos.store.events import TrialPlanned
+from tripos.store.events import Prepared, TrialPlanned
 from tripos.store.reading import Reader
 
 _LOOKED_AT = 1000
@@ -64,8 +64,10 @@ class Plan:
         messages = (Message(role="user", content=rendered),) if isinstance(rendered, str) else tuple(rendered)
         return (Message(role="system", content=self.benchmark.system), *messages) if self.benchmark.system else messages
 
-    def trial(self, sample: Sample, variant: str, attempt: int, messages: Sequence[Message]) -> TrialPlanned:
-        """The trial of a sample, named by what it depends on. `prompt` is not stowed yet."""
+    def trial(
+        self, sample: Sample, variant: str, attempt: int, messages: Sequence[Message], prepared: Prepared | None = None
+    ) -> TrialPlanned:
+        """The trial of a sample, named by what it depends on. `prompt` is not stowed yet; `prepared` is when it was rendered."""
         prompt = _encode(messages)
         trial_hash = hashlib.sha256(self.trial_base + sample.record_id.encode() + b"\0" + prompt).hexdigest()
         return TrialPlanned(
@@ -81,6 +83,7 @@ class Plan:
             reference=sample.reference,
             reference_hash=hashlib.sha256(_encode(sample.reference)).hexdigest()[:16],
             prompt=prompt.decode(),
+            prepared=prepared,
         )
 
 

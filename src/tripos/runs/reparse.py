@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from tripos.benchmarks.benchmark import benchmarks
 from tripos.core.errors import ConfigError
 from tripos.core.records import JudgeAudit, Outcome, Verdict
 from tripos.results.result_file import ResultFile, key_of
-from tripos.store.events import Scored, audits_of
+from tripos.store.events import Scored, Took, audits_of
 from tripos.store.reading import Reader, TrialRecord
 from tripos.store.writer import Writer
 
@@ -51,7 +52,9 @@ def reparse(file: ResultFile, out: Path, reader: Reader | None, writer: Writer |
     for record in file.records:
         before.append(record)
         trial = stored.get(key_of(record))
+        started_at, began = time.time(), time.perf_counter()
         verdict = _read(scorer, record, trial, reader)
+        took = Took(None, 0, int((time.perf_counter() - began) * 1e6))
         new = record
         if verdict is not None:
             read += 1
@@ -60,7 +63,7 @@ def reparse(file: ResultFile, out: Path, reader: Reader | None, writer: Writer |
             if (record.get("is_correct"), record.get("score")) != (verdict.is_correct, verdict.value):
                 changed += 1
                 if writer is not None and trial is not None and trial.scored is not None:
-                    writer.write(str(record["run_id"]), [_event(trial, verdict)])
+                    writer.write(str(record["run_id"]), [_event(trial, verdict, started_at, took)])
         after.append(new)
         lines.append(_encode(new) + b"\n")
     if not read:
@@ -115,10 +118,10 @@ def _with(record: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
     return {**record, **fields, **cured}
 
 
-def _event(trial: TrialRecord, verdict: Verdict) -> Scored:
+def _event(trial: TrialRecord, verdict: Verdict, started_at: float, took: Took) -> Scored:
     assert trial.scored is not None
     verdict = msgspec.structs.replace(verdict, audits=())
-    return msgspec.structs.replace(trial.scored, verdict=verdict, error=None, graded=trial.answer_name)
+    return msgspec.structs.replace(trial.scored, verdict=verdict, error=None, graded=trial.answer_name, started_at=started_at, took=took)
 
 
 def _mean(rows: list[dict[str, Any]], name: str) -> float | None:

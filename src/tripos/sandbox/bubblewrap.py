@@ -30,7 +30,7 @@ from tripos.sandbox.sandbox import Completed, Limits
 from tripos.sandbox.supervise import Job, python_command, slot, supervise
 
 WORKSPACE = "/tmp/work"
-USER = 1000  # the program's user id inside; what it is outside depends, see `_second_user`
+USER = 1000  # the program's user id inside; what it is outside depends, see `second_user`
 INSTALL = "install bubblewrap: apt-get install bubblewrap"
 MAPPING_SECONDS = 30.0
 
@@ -47,12 +47,12 @@ class Bubblewrap:
             return f"bubblewrap needs Linux, this is {sys.platform}; install Docker"
         if not shutil.which("bwrap"):
             return f"there is no program `bwrap`; {INSTALL}"
-        command = ["bwrap", *_namespaces(), *_system(), "--", "/usr/bin/env", "true"]
+        command = ["bwrap", *namespaces(), *system(), "--", "/usr/bin/env", "true"]
         try:
             tried = subprocess.run(command, capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL)
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"`bwrap` cannot be run: {error}; {INSTALL}"
-        return None if tried.returncode == 0 else _mend(tried.stderr.decode(errors="replace").strip())
+        return None if tried.returncode == 0 else mend(tried.stderr.decode(errors="replace").strip())
 
     async def run(
         self,
@@ -64,7 +64,7 @@ class Bubblewrap:
         collect: Sequence[str] = (),
     ) -> Completed:
         """See `Sandbox.run`."""
-        second = _second_user()
+        second = second_user()
         job = Job(argv, files, limits, stdin, collect)
         specification = job.specification(
             cwd=WORKSPACE, namespace=True, python=sys.executable, uid=USER if second else None, nproc=_processes(limits, second)
@@ -75,30 +75,44 @@ class Bubblewrap:
 
 
 async def _launch(limits: Limits, second: int | None) -> asyncio.subprocess.Process:
-    """Starts bwrap; for root, gives the new user namespace its two users before anything runs in it."""
-    options = [*_namespaces(), *_system(limits.disk_bytes), "--as-pid-1"]
+    """Starts bwrap with the system-call filter and the supervisor inside."""
+    options = [*namespaces(), *system(limits.disk_bytes), "--as-pid-1"]
     with ExitStack() as stack:
-        passed: list[FileIO] = []
+        passed: list[int] = []
         rules = seccomp.program()
         if rules is not None:
             rules_read, rules_write = _pipe(stack)
             rules_write.write(rules)
             rules_write.close()
             options += ["--seccomp", str(rules_read.fileno())]
-            passed.append(rules_read)
+            passed.append(rules_read.fileno())
         if second is None:
-            return await _start([*options, "--uid", str(USER), "--gid", str(USER)], passed)
+            return await start([*options, "--uid", str(USER), "--gid", str(USER)], python_command(), passed)
+        return await start_with_users(options, python_command(), passed, second, ("SETUID", "SETGID", "CHOWN", "KILL"))
+
+
+async def start_with_users(
+    options: Sequence[str], argv: Sequence[str], passed: Sequence[int], first: int, capabilities: Sequence[str], users: int = 1
+) -> asyncio.subprocess.Process:
+    """For the machine's root: starts bwrap as the root of its user namespace, which also holds `users` others from `USER` on.
+
+    Args:
+        first: the first of their ids outside, see `second_user`.
+        capabilities: what the root inside may do inside, without `CAP_`.
+
+    Raises:
+        SandboxError: the namespace could not be given its users.
+    """
+    with ExitStack() as stack:
         told, tell = _pipe(stack)
         wait, go = _pipe(stack)
-        kept = [word for name in ("SETUID", "SETGID", "CHOWN", "KILL") for word in ("--cap-add", f"CAP_{name}")]
-        options += ["--uid", "0", "--gid", "0", "--cap-drop", "ALL", *kept]
-        options += ["--info-fd", str(tell.fileno()), "--userns-block-fd", str(wait.fileno())]
-        process = await _start(options, [*passed, tell, wait])
+        options = [*options, *as_root(capabilities), "--info-fd", str(tell.fileno()), "--userns-block-fd", str(wait.fileno())]
+        process = await start(options, argv, [*passed, tell.fileno(), wait.fileno()])
         try:
             tell.close()
             child = await asyncio.wait_for(_child(told), MAPPING_SECONDS)
             if child is not None:  # otherwise bwrap has ended, and its last words become the SandboxError
-                _give_users(child, second)
+                _give_users(child, first, users)
                 go.write(b"1")
         except BaseException as error:
             await _kill(process)
@@ -108,19 +122,22 @@ async def _launch(limits: Limits, second: int | None) -> asyncio.subprocess.Proc
     return process
 
 
+def as_root(capabilities: Sequence[str]) -> list[str]:
+    """Options that make the program root of its namespace, with these capabilities in there and no other."""
+    kept = [word for name in capabilities for word in ("--cap-add", f"CAP_{name}")]
+    return ["--uid", "0", "--gid", "0", "--cap-drop", "ALL", *kept]
+
+
 def _pipe(stack: ExitStack) -> tuple[FileIO, FileIO]:
     """A pipe (read end, write end), closed with the stack."""
     read_end, write_end = os.pipe()
     return stack.enter_context(FileIO(read_end, "r")), stack.enter_context(FileIO(write_end, "w"))
 
 
-async def _start(options: Sequence[str], passed: Sequence[FileIO]) -> asyncio.subprocess.Process:
+async def start(options: Sequence[str], argv: Sequence[str], passed: Sequence[int]) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
-    descriptors = [file.fileno() for file in passed]
     try:
-        return await asyncio.create_subprocess_exec(
-            "bwrap", *options, "--", *python_command(), stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=descriptors
-        )
+        return await asyncio.create_subprocess_exec("bwrap", *options, "--", *argv, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=passed)
     except FileNotFoundError as error:
         raise SandboxError(f"there is no program `bwrap`; {INSTALL}") from error
 
@@ -145,9 +162,9 @@ async def _child(told: FileIO) -> int | None:
     return int(found[1]) if found else None
 
 
-def _give_users(child: int, second: int) -> None:
+def _give_users(child: int, first: int, users: int) -> None:
     for table in ("uid_map", "gid_map"):
-        Path(f"/proc/{child}/{table}").write_text(f"0 0 1\n{USER} {second} 1\n", encoding="ascii")
+        Path(f"/proc/{child}/{table}").write_text(f"0 0 1\n{USER} {first} {users}\n", encoding="ascii")
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
@@ -157,10 +174,10 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 def _broken(complaint: str) -> SandboxError:
-    return SandboxError(_mend(complaint))
+    return SandboxError(mend(complaint))
 
 
-def _mend(complaint: str) -> str:
+def mend(complaint: str) -> str:
     hint = "run `tripos doctor`"
     if "ermission" in complaint or "not permitted" in complaint:
         hint = (
@@ -170,7 +187,7 @@ def _mend(complaint: str) -> str:
     return f"bubblewrap did not start: {complaint or 'no message'}; {hint}"
 
 
-def _second_user() -> int | None:
+def second_user() -> int | None:
     """For the machine's real root: a user id outside, drawn for one run, that no account has; else None."""
     if os.getuid() != 0 or Path("/proc/self/uid_map").read_text(encoding="ascii").split() != ["0", "0", str(2**32 - 1)]:
         return None
@@ -185,13 +202,13 @@ def _processes(limits: Limits, second: int | None) -> int | None:
     return limits.processes if second else limits.processes + 1  # the supervisor has the same user then
 
 
-def _namespaces() -> list[str]:
+def namespaces() -> list[str]:
     apart = ["user", "pid", "net", "ipc", "uts", "cgroup-try"]
     return [*(f"--unshare-{name}" for name in apart), "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
 
 
-def _system(disk_bytes: int = 1 << 20) -> list[str]:
-    """The file system of the sandbox: what a program needs to start, read-only, and one bounded place to write."""
+def system(disk_bytes: int = 1 << 20, more: Sequence[str] = ()) -> list[str]:
+    """The file system of the sandbox: what a program needs to start and `more`, read-only, and one bounded place to write."""
     options = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/", name)
@@ -205,7 +222,7 @@ def _system(disk_bytes: int = 1 << 20) -> list[str]:
     options += ["--perms", "1777", "--size", str(max(1 << 20, disk_bytes // 4)), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     options += ["--perms", "1777", "--size", str(disk_bytes), "--tmpfs", "/tmp"]
     options += _interpreter()  # after /tmp: it may lie in there
-    return [*options, "--remount-ro", "/", "--chdir", "/"]
+    return [*options, *more, "--remount-ro", "/", "--chdir", "/"]
 
 
 def _interpreter() -> list[str]:

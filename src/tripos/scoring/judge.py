@@ -144,7 +144,8 @@ class Judge:
             try:
                 reply = await self.ask([Message(role="user", content=asked)], self.params)
             except EngineError as error:
-                failed = JudgeAudit(prompt=asked, reply=None, model=self.model, error=f"{error.kind}: {error}", label=label)
+                said = f"{error.kind}: {error}"
+                failed = JudgeAudit(prompt=asked, reply=None, model=self.model, error=said, label=label, retries=error.tries)
                 raise JudgeError(f"the judge {self.model} could not be asked: {error}", (*audits, failed)) from error
             audit = _audit(asked, reply, self.model, label)
             parsed = parse(judged_text(audit) or "")
@@ -178,4 +179,13 @@ def _audit(prompt: str, reply: Completion, model: str, label: str | None) -> Jud
         error="cut at max_tokens" if reply.finish_reason == "length" else "no verdict found",
         label=label,
         finish_reason=reply.finish_reason,
+        started_at=reply.started_at,
+        queued_seconds=reply.queued_seconds,
+        retries=reply.retries,
     )
+
+
+def judge_cost(audits: tuple[JudgeAudit, ...]) -> float | None:
+    """What the judge calls cost; None when any price is unknown or nothing was asked."""
+    costs = [a.cost_usd for a in audits]
+    return None if not costs or any(c is None for c in costs) else sum(c for c in costs if c is not None)

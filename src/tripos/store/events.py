@@ -52,8 +52,28 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag="run_started"):
     provenance: dict[str, JSON]
 
 
+class Prepared(msgspec.Struct, frozen=True, array_like=True):
+    """When a sample was read (from `started_at` on) and its prompt rendered: microseconds after `started_at`."""
+
+    started_at: float
+    loaded: int
+    rendering: int
+    rendered: int
+
+
+class Took(msgspec.Struct, frozen=True, array_like=True):
+    """When the answer had been parsed, scoring began, and it ended: microseconds after `Scored.started_at`.
+
+    `parsed` is None when nothing was parsed (an old answer was scored again), `scoring` when it came to no scoring.
+    """
+
+    parsed: int | None
+    scoring: int | None
+    scored: int
+
+
 class TrialPlanned(_Event, frozen=True, kw_only=True, tag="trial_planned"):
-    """A sample was taken into the run: its labels, the rendered prompt, the reference."""
+    """A sample was taken into the run: its labels, the rendered prompt, the reference, and when this was done."""
 
     record_id: str
     prompt_variant_id: str = "default"
@@ -67,6 +87,7 @@ class TrialPlanned(_Event, frozen=True, kw_only=True, tag="trial_planned"):
     reference: JSON = None
     reference_hash: str
     prompt: Text
+    prepared: Prepared | None = None
 
 
 class Answered(_Event, frozen=True, kw_only=True, tag="answered"):
@@ -89,22 +110,30 @@ class Answered(_Event, frozen=True, kw_only=True, tag="answered"):
     retries: tuple[dict[str, JSON], ...] = ()
     simulated: bool = False
     telemetry: dict[str, float | None] = {}
+    queued_seconds: float | None = None
 
 
 class Failed(_Event, frozen=True, kw_only=True, tag="failed"):
-    """No candidate: the last error after all tries. The next run of the same command tries again."""
+    """No candidate: the last error after all tries. The next run of the same command tries again.
+
+    `started_at` is when it was asked for, `retries` are the tries before the last, which went out at `requested_at` (None: no request
+    failed, but a tool, or nobody noted it) and failed at `ended_at`.
+    """
 
     candidate_id: str
     error_kind: str
     error: str
     retries: tuple[dict[str, JSON], ...] = ()
     started_at: float | None = None
+    requested_at: float | None = None
+    ended_at: float | None = None
 
 
 class Scored(_Event, frozen=True, kw_only=True, tag="scored"):
     """What the scorer said of a candidate; outcome `judge_failed` when it could not.
 
     `graded` names the answer that was graded, as `Reader.answer_name` gives it; None means the answer in this very stream.
+    `started_at` is when this grading began; None in a log of another tool that does not say.
     """
 
     candidate_id: str
@@ -114,9 +143,10 @@ class Scored(_Event, frozen=True, kw_only=True, tag="scored"):
     verdict: Verdict
     audits: Text | None = None
     error: str | None = None
-    started_at: float
+    started_at: float | None = None
     judge_cost_usd: float | None = None
     graded: str | None = None
+    took: Took | None = None
 
 
 class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
@@ -208,6 +238,7 @@ def answered(candidate_id: str, completion: Completion, stow: Stow, telemetry: d
         retries=c.retries,
         simulated=c.simulated,
         telemetry=telemetry,
+        queued_seconds=c.queued_seconds,
     )
 
 
@@ -229,6 +260,7 @@ def completion_of(event: Answered, fetch: Fetch) -> Completion:
         request_id=event.request_id,
         retries=event.retries,
         simulated=event.simulated,
+        queued_seconds=event.queued_seconds,
     )
 
 

@@ -1,0 +1,125 @@
+"""What a worker does to itself before it runs code that is not ours: namespaces, an empty place to write, limits, no way back.
+
+The box (bubblewrap) already hides the machine. Here every worker gets, beyond that, process, mount, network and IPC
+namespaces of its own, so that no worker sees another, the judge or the zygote; and it gives up every privilege.
+`containment` names what was done, because a result must say how it was guarded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET = 0x00020000, 0x04000000, 0x08000000, 0x20000000, 0x40000000
+NOSUID, NODEV, NOEXEC = 2, 4, 8
+SET_NO_NEW_PRIVS, SET_SECCOMP, CAPBSET_DROP, SET_PDEATHSIG, SET_PTRACER = 38, 22, 24, 1, 0x59616D61
+LAST_CAPABILITY = 63
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one worker; bytes and seconds."""
+
+    memory_bytes: int
+    disk_bytes: int
+    processes: int
+    cpu_seconds: int
+    file_bytes: int = 1 << 30
+
+
+def separate() -> list[str]:
+    """In the keeper, before it forks the worker, which becomes process 1 of its namespace. Returns what was done."""
+    _check(_libc.unshare(NEWNS | NEWPID | NEWIPC | NEWNET | NEWUTS), "unshare")
+    return ["processes", "network", "ipc"]
+
+
+def settle(limits: Limits, user: int | None, filter_: bytes | None, namespaced: bool) -> list[str]:
+    """In the worker: files, limits, privileges, system-call filter, in that order. Returns what was done.
+
+    Args:
+        user: user id to become; None = stay.
+        filter_: compiled classic BPF; None = no filter.
+        namespaced: `separate` was called before.
+    """
+    done = []
+    if namespaced:
+        _mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC)
+        _mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, f"size={limits.disk_bytes},mode=1777,nr_inodes=50000")
+        _mount("tmpfs", "/dev/shm", "tmpfs", NOSUID | NODEV, f"size={limits.disk_bytes // 4},mode=1777,nr_inodes=1000")
+        _mount("tmpfs", "/opt", "tmpfs", NOSUID | NODEV, "size=4096,mode=0755")
+        workspace = Path("/tmp/work")
+        workspace.mkdir()
+        workspace.chmod(0o777)
+        os.chdir(workspace)
+        done += ["files"]
+    _bound(limits, user)
+    done += ["limits"]
+    if namespaced:
+        for capability in range(LAST_CAPABILITY + 1):
+            _libc.prctl(CAPBSET_DROP, capability, 0, 0, 0)
+        if user is not None:
+            os.setgroups([])
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+        _drop_capabilities()
+        done += ["privileges"]
+    else:
+        _libc.prctl(SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)  # the judge is no ancestor; without namespaces it needs leave
+    _check(_libc.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    if filter_:
+        _install(filter_)
+        done += ["system_calls"]
+    return done
+
+
+def die_with_parent() -> None:
+    """The kernel kills this process when its parent ends."""
+    _libc.prctl(SET_PDEATHSIG, 9, 0, 0, 0)
+
+
+def _bound(limits: Limits, user: int | None) -> None:
+    bounds = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_DATA: limits.memory_bytes,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+        resource.RLIMIT_NOFILE: 1024,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+    }
+    if user is not None:
+        bounds[resource.RLIMIT_NPROC] = limits.processes
+    for what, most in bounds.items():
+        ceiling = resource.getrlimit(what)[1]
+        most = most if ceiling == resource.RLIM_INFINITY else min(most, ceiling)
+        resource.setrlimit(what, (most, most))
+
+
+def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    _check(_libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode()), f"mount {target}")
+
+
+class _Header(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+def _drop_capabilities() -> None:
+    header, nothing = _Header(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    _check(_libc.capset(ctypes.byref(header), nothing), "capset")
+
+
+class _Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("rules", ctypes.c_char_p)]
+
+
+def _install(rules: bytes) -> None:
+    program = _Program(len(rules) // 8, rules)
+    _check(_libc.prctl(SET_SECCOMP, 2, ctypes.byref(program), 0, 0), "seccomp")
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")

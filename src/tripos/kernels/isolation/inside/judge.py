@@ -1,0 +1,175 @@
+"""The judge of one evaluation: has the case loaded, the candidate built, compares, times, and tells the caller.
+
+It alone knows seeds, reference outputs and tolerances, and it alone holds the clock. It runs no code but ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+import traceback
+from typing import Any
+
+import torch
+
+from . import check, measure
+from .held import Failed, Held
+from .wire import Channel
+
+LOAD, BUILD, CHECK, MEASURE = "load", "build", "check", "measure"
+
+
+class Evaluation:
+    """One candidate on one case, phase by phase.
+
+    Args:
+        job: see `tripos.kernels.isolation.box.Job`.
+    """
+
+    def __init__(self, job: dict[str, Any], caller: Channel, zygote: socket.socket) -> None:
+        self.job, self.caller, self.zygote = job, caller, zygote
+        self.phase = LOAD
+        self.workers: list[Held] = []
+        self.weights: dict[str, torch.Tensor] = {}
+        self.candidate_seconds = 0.0
+        self.record: dict[str, Any] = {"outcome": "ok", "phase": LOAD, "error": None, "traceback": None}
+
+    def run(self) -> dict[str, Any]:
+        """The record; never raises for anything that a worker does."""
+        began = time.monotonic()
+        try:
+            self._phases()
+        except Failed as failed:
+            self.record |= {"outcome": failed.outcome, "error": failed.error, "traceback": failed.traceback}
+            if failed.outcome == "cheat_suspected":
+                self.record["suspicion"] = failed.kind
+        except Exception as error:  # ours, not the worker's: told, so that it is mended, and never taken for a verdict
+            words = "".join(traceback.format_exception(error))
+            self.record |= {"outcome": "infrastructure_failed", "error": f"the judge failed: {error!r}", "traceback": words}
+        finally:
+            for worker in self.workers:
+                worker.end()
+        self.record |= {"phase": self.phase, "wall_seconds": time.monotonic() - began}
+        return self.record
+
+    def _phases(self) -> None:
+        job = self.job
+        reference = self.worker("reference")
+        with _as_case_error():
+            self._load(reference, job["case_source"], "case", ["Model", "get_inputs", "get_init_inputs"])
+            initial = reference.ask("initial", self.deadline(), seed=job["input_seed"], size=job["size"])["arguments"]
+            carried = [check.carry(reference, each) for each in initial["items"]]
+            self._build(reference, "Model", carried)
+        candidate = self.candidate(carried)
+        self.enter(CHECK)
+        checked = check.check(self, reference, candidate)
+        self.record |= checked.record
+        if self.record["outcome"] == "ok" and job["timing"] is not None:
+            self.caller.send({"want": "device"})  # others must not run beside a measurement
+            self.caller.receive(None)
+            self.enter(MEASURE)
+            measure.measure(self, reference, candidate, carried, checked)
+
+    def enter(self, phase: str) -> None:
+        """A phase begins, and its deadline with it."""
+        self.phase = phase
+        self.caller.send({"phase": phase})
+
+    def deadline(self) -> float:
+        """The end of this phase, counted from now, on the monotonic clock."""
+        return time.monotonic() + float(self.job["deadlines"][self.phase])
+
+    def worker(self, role: str) -> Held:
+        """A new worker, told its settings."""
+        held = Held(self.zygote, role)
+        self.workers.append(held)
+        job = self.job
+        held.ask("start", time.monotonic() + 60, threads=job["threads"], device=job["device"], environment=job["environment"])
+        self.record.setdefault("containment", held.containment)
+        return held
+
+    def candidate(self, carried: list[Any]) -> Held:
+        """The solution, loaded and built with the reference's constructor arguments and, where names and shapes agree, its weights."""
+        began = time.monotonic()
+        held = self.worker("candidate")
+        self.enter(LOAD)
+        with _named("load_error"):
+            self._load(held, self.job["solution_source"], "solution", ["ModelNew"])
+        self.enter(BUILD)
+        with _named("build_error"):
+            self._build(held, "ModelNew", carried)
+        self.candidate_seconds = time.monotonic() - began
+        return held
+
+    def end(self, held: Held) -> None:
+        """Kills a worker that is not needed any more."""
+        self.workers.remove(held)
+        held.end()
+
+    def another_reference(self, carried: list[Any], compiled: bool) -> Held:
+        """A fresh process with the reference."""
+        held = self.worker("reference")
+        self._load(held, self.job["case_source"], "case", ["Model"])
+        self._build(held, "Model", carried)
+        if compiled:
+            held.ask("compile", self.deadline())
+        return held
+
+    def _load(self, held: Held, source: str, name: str, needs: list[str]) -> None:
+        missing = held.ask("load", self.deadline(), source=source, name=name, needs=needs)["missing"]
+        if missing:
+            raise Failed("raised", f"the {held.role} does not define {', '.join(missing)}")
+
+    def _build(self, held: Held, kind: str, carried: list[Any]) -> None:
+        check.place(held, carried, slot=-1, deadline=self.deadline())
+        state = held.ask("build", self.deadline(), kind=kind, slot=-1, seed=self.job["input_seed"])["state"]
+        if held.role == "reference":
+            self.weights = {name: held.read(tensor) for name, tensor in state.items()}
+        elif _alike(state, self.weights):
+            for name, tensor in state.items():
+                held.write({**tensor}, _laid_out(self.weights[name], tensor))
+
+
+@contextlib.contextmanager
+def _named(outcome: str) -> Any:
+    """What the worker's own code raised is this outcome."""
+    try:
+        yield
+    except Failed as failed:
+        if failed.outcome == "raised":
+            failed.outcome = outcome
+        raise
+
+
+@contextlib.contextmanager
+def _as_case_error() -> Any:
+    """Whatever goes wrong is the case's fault, not the candidate's."""
+    try:
+        yield
+    except Failed as failed:
+        if failed.outcome != "infrastructure_failed":
+            failed.outcome = "case_error"
+        raise
+
+
+def _alike(state: dict[str, Any], weights: dict[str, torch.Tensor]) -> bool:
+    """The same names, shapes and dtypes."""
+    described = {name: (tensor.get("shape"), tensor.get("dtype")) for name, tensor in state.items()}
+    return described == {name: (list(value.shape), str(value.dtype).removeprefix("torch.")) for name, value in weights.items()}
+
+
+def _laid_out(value: torch.Tensor, like: dict[str, Any]) -> torch.Tensor:
+    """`value` with the strides of `like`."""
+    if list(value.stride()) == like["strides"]:
+        return value
+    return torch.empty_strided(like["shape"], like["strides"], dtype=value.dtype).copy_(value)
+
+
+def serve(caller: Channel, zygote: socket.socket) -> None:
+    """One job, one record."""
+    os.setsid()
+    torch.set_num_threads(1)  # the judge must not take cores from what it times
+    job = caller.receive(time.monotonic() + 60)
+    caller.send({"record": Evaluation(job, caller, zygote).run()})
