@@ -7,7 +7,7 @@ import functools
 import importlib.util
 import inspect
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
+compare = pytest.importorskip("tripos.kernels.isolation.inside.compare")
+lint = pytest.importorskip("tripos.kernels.isolation.inside.lint")
 
 ROOT = Path(__file__).resolve().parents[2] / "src/tripos/kernels/cases"
 FILES = {f"{path.parent.name}/{path.stem}": path for path in sorted(ROOT.glob("t*/*.py"))}
@@ -197,7 +199,7 @@ def test_odd_lengths_work_with_the_model_of_the_cpu_size(name: str) -> None:
 
 @every_case
 @pytest.mark.parametrize("size", ["cpu", "odd"])
-def test_float64_twin_agrees_within_half_the_tolerance(name: str, size: str) -> None:
+def test_float64_twin_agrees_with_room_to_spare(name: str, size: str) -> None:
     """The exact answer passes, with room for the error of somebody else's order of summation."""
     model, inputs = build(name), draw(name, size=size)
     outputs = run(model, inputs)
@@ -213,7 +215,21 @@ def test_float64_twin_agrees_within_half_the_tolerance(name: str, size: str) -> 
             continue
         rtol, atol = tolerance(name, output)
         error = (output.double() - truth.double()).abs() / (atol + rtol * truth.double().abs())
-        assert float(error.max()) <= 0.5
+        assert float(error.max()) <= 0.75
+
+
+@every_case
+def test_the_task_lint_has_nothing_against_it(name: str) -> None:
+    """With the rule that verdicts are given by. The one remark allowed: a second output that is a plain sum knows no weights."""
+    model, inputs = build(name), draw(name)
+    outputs = run(model, inputs)
+    exact = run(build(name).double(), [value.double() if value.is_floating_point() else value for value in inputs])
+    others = [run(build(name, seed=4), inputs)] if model.state_dict() else None
+    rule = compare.Rule.from_dict(getattr(load(name), "TOLERANCE", {}))
+    assert compare.compare(outputs, compare.calibrate(outputs, exact), [e.to(o.dtype) for e, o in zip(exact, outputs, strict=True)], rule)
+    findings = lint.task_findings(outputs, exact, run(model, inputs), [run(model, draw(name, seed=3))], others, rule)
+    expected = {("warning", "ignores_seed")} if name == "t2/residual_rms_norm" else set()
+    assert {(finding.severity, finding.code) for finding in findings} == expected
 
 
 @every_case
@@ -227,7 +243,7 @@ def test_sizes_in_bytes(name: str) -> None:
     assert 8 * small <= gpu <= MOST_GPU_BYTES
 
 
-def test_one_forward_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_forward_is_short() -> None:
     """Prints the best time of five for every case (`pytest -s` shows the table); bounded loosely, as machines differ."""
     table = {}
     for name in FILES:
@@ -242,3 +258,60 @@ def test_one_forward_is_short(capsys: pytest.CaptureFixture[str]) -> None:
         print(f"{name:34s} {table[name] * 1e3:7.2f} ms")
     slow = {name: seconds for name, seconds in table.items() if seconds > 0.2}
     assert not slow, "the contract asks for 0.3 to 8 ms on two cores"
+
+
+def readme_example() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+
+
+CHECKS = (
+    test_file_is_self_contained_and_described,
+    test_contract,
+    test_same_seeds_give_the_same_bits,
+    test_each_input_and_each_weight_matters,
+    test_another_seed_gives_other_outputs_nearly_everywhere,
+    test_zeros_constants_and_stale_outputs_fail,
+    test_odd_lengths_work_with_the_model_of_the_cpu_size,
+    test_the_task_lint_has_nothing_against_it,
+    test_sizes_in_bytes,
+)
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+    """Makes a case of a source, known under the name it returns until the test ends."""
+
+    def add(source: str) -> str:
+        path = tmp_path / "newcomer.py"
+        path.write_text(source, encoding="utf-8")
+        monkeypatch.setitem(FILES, "t1/newcomer", path)
+        return "t1/newcomer"
+
+    load.cache_clear()
+    yield add
+    load.cache_clear()
+
+
+def test_the_example_in_the_readme_is_a_fair_case(newcomer: Callable[[str], str]) -> None:
+    name = newcomer(readme_example())
+    for check in CHECKS:
+        check(name)
+    test_float64_twin_agrees_with_room_to_spare(name, "odd")
+
+
+@pytest.mark.parametrize(
+    ("unfair", "caught_by"),
+    [
+        ("torch.softmax(x, dim=-1) / 100", test_zeros_constants_and_stale_outputs_fail),
+        ("x.square().sum(dim=-1).clamp(min=1e6)", test_zeros_constants_and_stale_outputs_fail),
+        ("x.square().sum(dim=-1) * 0 + 1", test_each_input_and_each_weight_matters),
+        ("x.square().sum(dim=-1) + torch.rand(x.shape[0])", test_same_seeds_give_the_same_bits),
+        ("x[:512].view(512, 1024).sum(dim=-1)", test_odd_lengths_work_with_the_model_of_the_cpu_size),
+        ("(x.sum(dim=-1) * 1e4).sin()", test_float64_twin_agrees_with_room_to_spare),
+    ],
+)
+def test_unfair_cases_are_caught(newcomer: Callable[[str], str], unfair: str, caught_by: Callable[..., None]) -> None:
+    name = newcomer(readme_example().replace("x.square().sum(dim=-1)", unfair))
+    arguments = (name, "cpu") if caught_by is test_float64_twin_agrees_with_room_to_spare else (name,)
+    with pytest.raises((AssertionError, RuntimeError)):
+        caught_by(*arguments)

@@ -81,22 +81,75 @@ class TestGradedScores:
         assert result.method == "sign_flip_monte_carlo"
         assert result.p_value == pytest.approx(exact, rel=0.1)
 
-    def test_a_constant_gain_is_evidence(self) -> None:
+    def test_a_constant_gain_is_evidence_of_as_much_as_so_many_items_can_show(self) -> None:
+        """20 signs of one kind are no coincidence; but an item not seen may differ, and 20 items cannot rule out one in seven."""
         result = compare([0.25] * 20, [0.5] * 20)
-        assert result.p_value == pytest.approx(2**-19) and result.delta == 0.25
-        assert (result.upper or 0) > 0.25
+        assert (result.delta, result.method) == (0.25, "constant_bound")
+        assert result.p_value == pytest.approx(2 * stats.norm.sf(np.sqrt(20 * 0.25)), rel=1e-9) and 0 < (result.lower or 0) < 0.06
+        seconds = compare([0.25] * 20, [0.5] * 20, bounded=False)
+        assert (seconds.p_value, seconds.method) == (pytest.approx(2**-19), "sign_flip_exact")
+
+    def test_seven_clear_gains_are_enough(self) -> None:
+        result = compare([0.8, 0.5, 0.5, 0.9, 0.7, 0.4, 0.5], [1.0, 1.0, 0.8, 1.0, 0.9, 1.0, 0.9])
+        assert result.delta == pytest.approx(0.328, rel=1e-2) and result.p_value < 0.05 and (result.lower or 0) > 0
+        assert (result.p_value, result.method) == (pytest.approx(0.0336, rel=0.03), "unseen_item")
+
+    def test_small_losses_in_few_items_do_not_prove_a_loss(self) -> None:
+        """With a gain of 0.4 in one item of ten the mean would be 0, and one sample in eight shows none of them."""
+        result = compare([0.5] * 20, [0.45] * 18 + [0.5] * 2)
+        assert result.p_value > 0.15 and (result.upper or 0) > 0
+        assert compare([0.5] * 200, [0.45] * 180 + [0.5] * 20).p_value < 1e-5
+
+    def test_the_largest_p_value_names_the_method(self) -> None:
+        generator = np.random.default_rng(5)
+        wide = compare(np.full(40, 0.5), 0.5 + generator.uniform(-0.5, 0.5, 40))
+        assert wide.method in ("sign_flip_monte_carlo", "t") and wide.interval_method == "t"
+        tight = compare(np.full(40, 0.5), 0.5 + generator.normal(0.02, 0.02, 40))
+        assert (tight.method, tight.interval_method) == ("unseen_item", "unseen_item")
+        units = compare(np.full(40, 0.5), 0.5 + generator.normal(0.02, 0.02, 40), [i // 4 for i in range(40)])
+        assert (units.method, units.interval_method) == ("unseen_cluster", "unseen_cluster")
+
+    def test_what_is_found_with_the_power_promised_counts_the_items_not_seen(self) -> None:
+        generator = np.random.default_rng(1)
+        first = compare(np.full(50, 0.4), 0.4 + generator.normal(0, 0.05, 50))
+        found = [
+            compare(np.full(50, 0.4), 0.4 + generator.normal(first.mde or 0, 0.05, 50), resamples=199).p_value <= 0.05 for _ in range(200)
+        ]
+        assert (first.mde or 0) > 1.5 * 2.8 * 0.05 / np.sqrt(50) and 0.68 <= np.mean(found) <= 0.9
 
     def test_p_of_a_random_test_is_never_nought(self) -> None:
         treatment = np.linspace(0.5, 1, 200)
         assert compare(np.zeros(200), treatment, resamples=99).p_value == 0.01
 
-    def test_without_ties_the_interval_is_the_t_interval(self) -> None:
-        generator = np.random.default_rng(2)
-        before, after = generator.normal(5, 1, 30), generator.normal(7, 1, 30)
-        result = compare(before, after)
-        expected = stats.ttest_rel(after, before).confidence_interval(0.95)
-        assert (result.lower, result.upper) == pytest.approx((expected.low, expected.high), rel=1e-9)
+    def test_without_ties_and_skewness_the_interval_is_the_t_interval(self) -> None:
+        half = np.random.default_rng(2).normal(0, 1, 15)
+        differences = 2 + np.r_[half, -half]
+        result = compare(np.full(30, 5.0), 5 + differences)
+        expected = stats.ttest_rel(5 + differences, np.full(30, 5.0))
+        ends = expected.confidence_interval(0.95)
+        assert (result.lower, result.upper) == pytest.approx((ends.low, ends.high), rel=1e-9)
         assert result.interval_method == "t"
+
+    def test_a_few_large_differences_on_one_side_are_pointed_out(self) -> None:
+        generator = np.random.default_rng(0)
+        leaning = compare(np.zeros(40), generator.lognormal(0, 1.5, 40), bounded=False)
+        (said,) = leaning.notices
+        assert "skewness +" in said and compare(np.zeros(40), generator.normal(0, 1.5, 40), bounded=False).notices == ()
+
+    def test_too_few_items_to_rule_out_a_rare_collapse_are_pointed_out(self) -> None:
+        generator = np.random.default_rng(0)
+        before = np.full(40, 0.5)
+        (said,) = compare(before, before + generator.normal(0.06, 0.05, 40)).notices
+        assert "40 items are too few to rule out a rare one" in said and "one such in 1" in said
+        (said,) = compare(before, before + generator.normal(0.11, 0.05, 40), [i // 2 for i in range(40)]).notices
+        assert "20 clusters are too few" in said
+        assert compare(before, before + generator.normal(0.2, 0.05, 40)).notices == ()
+        assert compare(before, before + generator.normal(0.0, 0.05, 40)).notices == ()
+        assert compare(before, before + generator.normal(0.06, 0.05, 40), bounded=False).notices == ()
+
+    def test_scores_said_to_be_bounded_must_be(self) -> None:
+        with pytest.raises(ValueError, match="bounded=True"):
+            compare([0.5, 1.5], [0.5, 1.0], bounded=True)
 
     def test_rounding_is_not_a_win(self) -> None:
         result = compare([0.1 + 0.2, 0.5], [0.3, 0.6])
@@ -147,6 +200,16 @@ class TestEveryKind:
             assert -1 <= result.lower <= result.delta + 1e-12 and result.delta - 1e-12 <= result.upper <= 1
             if result.p_value > 0.05:
                 assert result.lower <= 0 <= result.upper
+
+    @given(graded_pairs, st.integers(1, 3), st.booleans(), st.sampled_from([0.8, 0.95]))
+    def test_interval_and_p_value_of_graded_scores_say_the_same(
+        self, pairs: list[tuple[float, float]], clusters: int, bounded: bool, level: float
+    ) -> None:
+        labels = [i // clusters for i in range(len(pairs))] if clusters > 1 else None
+        result = compare(*zip(*pairs, strict=True), labels, level=level, bounded=bounded)
+        if result.lower is not None and result.upper is not None and result.method != "mcnemar_exact":
+            outside = result.lower > 1e-9 or result.upper < -1e-9
+            assert outside == (result.p_value <= 1 - level) or min(abs(result.lower), abs(result.upper)) <= 1e-9
 
     def test_items_without_both_sides_are_left_out_and_counted(self) -> None:
         result = compare([1, None, 0, 1], [1, 1, None, 0])

@@ -16,9 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tripos.core.errors import ConfigError, unknown
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -64,6 +67,8 @@ class Registry(Generic[T]):
         """
         if name not in self._things and not self._complete:
             self._import_file_named(name)
+        if name not in self._things and not self._complete:
+            self._import_point_named(name)
         if name not in self._things:
             self._import_all()
         if name not in self._things:
@@ -113,6 +118,20 @@ class Registry(Generic[T]):
                 importlib.import_module(module)
                 return
 
+    def _import_point_named(self, name: str) -> None:
+        from importlib.metadata import entry_points
+
+        for point in entry_points(group=self.group, name=name):
+            self._load(point)
+
+    def _load(self, point: EntryPoint) -> None:
+        try:
+            loaded = point.load()
+        except Exception as error:
+            raise ConfigError(f"plug-in {point.name!r} ({point.value}) could not be loaded: {error}") from error
+        if not isinstance(loaded, ModuleType):  # a module has registered its things while it was imported
+            self.register(point.name, loaded)
+
     def _import_all(self) -> None:
         if self._complete:
             return
@@ -122,12 +141,7 @@ class Registry(Generic[T]):
         from importlib.metadata import entry_points
 
         for point in entry_points(group=self.group):
-            try:
-                loaded = point.load()
-            except Exception as error:
-                raise ConfigError(f"plug-in {point.name!r} ({point.value}) could not be loaded: {error}") from error
-            if not isinstance(loaded, ModuleType):  # a module has registered its things while it was imported
-                self.register(point.name, loaded)
+            self._load(point)
         self._complete = True
 
     def _modules(self) -> Iterator[str]:

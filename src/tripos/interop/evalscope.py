@@ -11,7 +11,7 @@ from typing import Any
 from tripos.core.errors import ConfigError
 from tripos.core.records import Completion, Extraction, Message, Usage
 from tripos.interop.formats import Format, Peek, formats
-from tripos.interop.imported import NO_SCORE, ImportedLog, ImportedTrial, Reported, are_shares, graded
+from tripos.interop.imported import NO_SCORE, ImportedLog, ImportedTrial, Reported, are_shares, graded, scale_notes
 from tripos.interop.loose_json import content_of, number, positive, read_document, read_lines, whole
 
 _FINISH = {"max_tokens": "length", "model_length": "length"}
@@ -46,7 +46,7 @@ def _log(root: Path, path: Path) -> ImportedLog | None:
     primary = (
         next((n for r in rows if (n := _score(r).get("main_score_name"))), None) or next(iter(every[0]), "score") if every else "score"
     )
-    shares = are_shares(v.get(primary) for v in every)
+    shares = are_shares(primary, (v.get(primary) for v in every))
     return ImportedLog(
         tool="evalscope",
         tool_version=None,
@@ -58,6 +58,7 @@ def _log(root: Path, path: Path) -> ImportedLog | None:
         trials=lambda: _trials(reviews, predictions, primary, shares),
         scorer=primary,
         reported=_reported(report, every),
+        notes=scale_notes(primary, shares),
     )
 
 

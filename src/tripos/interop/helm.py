@@ -16,7 +16,7 @@ import msgspec
 from tripos.core.errors import ConfigError
 from tripos.core.records import Completion, Extraction, Message, Usage
 from tripos.interop.formats import Format, Peek, formats
-from tripos.interop.imported import ImportedLog, ImportedTrial, Reported, are_shares, graded
+from tripos.interop.imported import ImportedLog, ImportedTrial, Reported, are_shares, graded, scale_notes
 from tripos.interop.loose_json import content_of, number, positive, read_document, whole
 from tripos.interop.times import unix_seconds
 
@@ -50,7 +50,7 @@ def read(path: Path) -> list[ImportedLog]:
     primary = next((n for n in (*_PRIMARY, *names) if n in names), None)
     if primary is None or not states:
         raise ConfigError(f"{path}: no statistic of its instances says how good an answer was")
-    shares = are_shares(v.get(primary) for v in stats.values())
+    shares = are_shares(primary, (v.get(primary) for v in stats.values()))
     files = [path / n for n in (*_FILES, "stats.json") if (path / n).is_file()]
     adapter = spec.get("adapter_spec") or {}
     times = [t for s in states if (t := unix_seconds((s.get("result") or {}).get("request_datetime"))) is not None]
@@ -72,7 +72,7 @@ def read(path: Path) -> list[ImportedLog]:
             dataset={"scenario_spec": spec.get("scenario_spec")},
             started_at=min(times, default=None),
             reported=_reported(path / "stats.json", names),
-            notes=() if shares else (f"{primary} goes beyond 0..1: nothing is right or wrong; compare with --metric score.",),
+            notes=scale_notes(primary, shares),
         )
     ]
 

@@ -5,17 +5,19 @@ An importer only translates. What the log does not say stays None; what it says 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
 from tripos.core.identity import digest
 from tripos.core.records import ENDED_EARLY, JSON, Completion, Extraction, Message, Outcome, Verdict
+from tripos.results.direction import LESS, MORE, is_less
 
-VERSION = 1  # of the mapping: a new one imports the same log as a new run
+VERSION = 2  # of the mapping: a new one imports the same log as a new run
 
 NO_SCORE = "the log holds no score for this sample"
 
@@ -77,6 +79,7 @@ class ImportedLog:
         trials: reads the trials, lazily; may be called again.
         planned: how many trials the tool set out to do, at least as many as there are.
         scorer: name of the primary score.
+        better: metrics of which the log itself says whether `more` or `less` is better.
         reported: the tool's own figures.
         notes: what a reader of the results must know.
         simulated: no model was asked (the tool's own mock).
@@ -91,6 +94,7 @@ class ImportedLog:
     planned: int
     trials: Callable[[], Iterator[ImportedTrial]]
     scorer: str
+    better: dict[str, str] = field(default_factory=dict)
     backend: str = "imported"
     category: str = ""
     params: dict[str, Any] = field(default_factory=dict)
@@ -137,8 +141,7 @@ def graded(
     Args:
         values: every score by its name; None where the tool could not give one.
         primary: which of them is *the* score.
-        shares: the primary score lies in 0..1 throughout the log. Elsewhere (a mark of 1 to 10, a distance) nothing is right or
-            wrong: `is_correct` is None.
+        shares: the primary score can be right or wrong, see `are_shares`; elsewhere `is_correct` is None.
         limited: a limit of turns, time or tokens ended the sample.
     """
     metrics = dict(values)
@@ -153,9 +156,25 @@ def graded(
     return Verdict(value=value, is_correct=correct, outcome=outcome, metrics=metrics, details=found)
 
 
-def are_shares(values: Iterator[float | None]) -> bool:
-    """Whether all values lie in 0..1, so that they can be right or wrong."""
-    return all(0.0 <= v <= 1.0 for v in values if v is not None)
+def are_shares(primary: str, values: Iterable[float | None], better: Mapping[str, str] = MappingProxyType({})) -> bool:
+    """Whether the primary score can be right or wrong: more of it is better, and all its values lie in 0..1. A mark of 1 to 10 cannot
+    be, nor an error rate, whose 1 is no full mark."""
+    return not _is_less(primary, better) and all(0.0 <= v <= 1.0 for v in values if v is not None)
+
+
+def stated(higher_is_better: Mapping[str, Any]) -> dict[str, str]:
+    """`better` from what tools call `higher_is_better`; what is neither true nor false is not stated."""
+    return {name: MORE if more else LESS for name, more in higher_is_better.items() if isinstance(more, bool)}
+
+
+def scale_notes(primary: str, shares: bool, better: Mapping[str, str] = MappingProxyType({})) -> tuple[str, ...]:
+    """Why nothing is right or wrong, where that is so."""
+    why = "less of it is better" if _is_less(primary, better) else "it goes beyond 0..1"
+    return () if shares else (f"{primary}: {why}, so nothing is right or wrong; compare with --metric score.",)
+
+
+def _is_less(metric: str, better: Mapping[str, str]) -> bool:
+    return better[metric] == LESS if metric in better else is_less(metric)
 
 
 class Check(NamedTuple):

@@ -19,7 +19,7 @@ from tripos.core.errors import ConfigError
 from tripos.core.records import Completion, Extraction, Message, Outcome, ToolCall, Usage, Verdict
 from tripos.interop.archive import Archive
 from tripos.interop.formats import Format, Peek, formats
-from tripos.interop.imported import NO_SCORE, ImportedLog, ImportedTrial, Reported, are_shares, graded
+from tripos.interop.imported import NO_SCORE, ImportedLog, ImportedTrial, Reported, are_shares, graded, scale_notes
 from tripos.interop.inspect_events import FINISH, Call, Clock, audits_of, clock_of, events_of
 from tripos.interop.loose_json import content_of, decode, number, positive, read_document, whole
 from tripos.interop.times import unix_seconds
@@ -126,7 +126,7 @@ class _Reading:
             self.finished += s.error is None
         self.count = len(every)
         self.primary = self._primary(every)
-        self.shares = are_shares(v.get(self.primary) for v in every)
+        self.shares = are_shares(self.primary, (v.get(self.primary) for v in every))
 
     def log(self) -> ImportedLog:
         task, config = self.document.eval, self.document.eval.get("config") or {}
@@ -255,11 +255,9 @@ class _Reading:
         found = []
         if self.document.status not in ("success", ""):
             found.append(f"Inspect ended this log with status {self.document.status!r}.")
-        if not self.shares:
-            found.append(f"{self.primary} goes beyond 0..1, so nothing is right or wrong; compare with --metric score.")
         if self.document.eval.get("epochs") is None and not self.results:
             found.append("The log has no results of its own to check ours against.")
-        return tuple(found)
+        return (*found, *scale_notes(self.primary, self.shares))
 
 
 def values(sample: _Scores) -> dict[str, float | None]:

@@ -15,7 +15,7 @@ import msgspec
 from tripos.core.errors import ConfigError
 from tripos.core.records import Completion, Extraction, Message
 from tripos.interop.formats import Format, Peek, formats
-from tripos.interop.imported import NO_SCORE, ImportedLog, ImportedTrial, Reported, are_shares, graded
+from tripos.interop.imported import NO_SCORE, ImportedLog, ImportedTrial, Reported, are_shares, graded, scale_notes, stated
 from tripos.interop.loose_json import content_of, number, read_document, whole
 
 
@@ -63,10 +63,11 @@ def _log(path: Path, task: str, details: Path, results: _Results) -> ImportedLog
     rows = _rows(details)
     every = [_values(r) for r in rows]
     primary = next((n for v in every for n in v), "score")
-    shares = are_shares(v.get(primary) for v in every)
+    setting = results.config_tasks.get(task) or {}
+    better = _better(setting)
+    shares = are_shares(primary, (v.get(primary) for v in every), better)
     general = results.config_general
     model = str(general.get("model_name") or (general.get("model_config") or {}).get("model_name") or path.parent.name)
-    setting = results.config_tasks.get(task) or {}
     return ImportedLog(
         tool="lighteval",
         tool_version=None,
@@ -77,12 +78,23 @@ def _log(path: Path, task: str, details: Path, results: _Results) -> ImportedLog
         planned=max(len(rows), whole(setting.get("effective_num_docs")) or 0),
         trials=lambda: _trials(rows, primary, shares, model == "dummy"),
         scorer=primary,
+        better=better,
         params=(general.get("model_config") or {}).get("generation_parameters") or {},
         dataset={k: setting[k] for k in ("hf_repo", "hf_subset", "hf_revision") if k in setting},
         seed=whole((general.get("model_config") or {}).get("seed")),
         reported=_reported(results.results[task], every),
+        notes=scale_notes(primary, shares, better),
         simulated=model == "dummy",
     )
+
+
+def _better(setting: dict[str, Any]) -> dict[str, str]:
+    """Of each metric of a task; a group of metrics says it name by name."""
+    found: dict[str, Any] = {}
+    for metric in setting.get("metrics") or ():
+        higher = metric.get("higher_is_better")
+        found |= higher if isinstance(higher, dict) else {str(metric.get("metric_name")): higher}
+    return stated(found)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

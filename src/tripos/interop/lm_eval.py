@@ -17,7 +17,7 @@ import msgspec
 from tripos.core.errors import ConfigError
 from tripos.core.records import Completion, Extraction, Message
 from tripos.interop.formats import Format, Peek, formats
-from tripos.interop.imported import ImportedLog, ImportedTrial, Reported, are_shares, graded
+from tripos.interop.imported import ImportedLog, ImportedTrial, Reported, are_shares, graded, scale_notes, stated
 from tripos.interop.loose_json import content_of, number, read_document, read_lines, whole
 
 _STAMP = re.compile(r"_(\d{4}-\d{2}-\d{2}T[\d.:-]+)\.jsonl?$")
@@ -106,7 +106,8 @@ class _Task:
         if not self.scores:
             raise ConfigError(f"{samples} holds no samples")
         self.primary = self._primary()
-        self.shares = are_shares(v.get(self.primary) for v in self.scores.values())
+        self.better = self._better()
+        self.shares = are_shares(self.primary, (v.get(self.primary) for v in self.scores.values()), self.better)
 
     def log(self) -> ImportedLog:
         general = self.results.config
@@ -124,13 +125,14 @@ class _Task:
             planned=max(planned, len(self.scores)),
             trials=self.trials,
             scorer=self.primary,
+            better=self.better,
             params=dict(self.config.get("generation_kwargs") or {}),
             dataset=dataset | {"task_hash": self.results.task_hashes.get(self.task)},
             started_at=started,
             ended_at=started + seconds if started is not None and seconds is not None else None,
             seed=whole(general.get("random_seed")),
             reported=reported(self.results, self.task, len(self.scores)),
-            notes=self._notes(),
+            notes=scale_notes(self.primary, self.shares, self.better),
             simulated=self.results.model_source == "dummy",
         )
 
@@ -175,12 +177,11 @@ class _Task:
             return str((line.get("doc") or {}).get("record_id", line["doc_id"]))
         return str(line["doc_id"])
 
-    def _notes(self) -> tuple[str, ...]:
-        found = [] if self.shares else [f"{self.primary} goes beyond 0..1: nothing is right or wrong; compare with --metric score."]
-        for metric, higher in (self.results.higher_is_better.get(self.task) or {}).items():
-            if higher is False:
-                found.append(f"{metric}: less is better; compare takes more for better.")
-        return tuple(found)
+    def _better(self) -> dict[str, str]:
+        """By the names that metrics have here, filters included: of the results, else of the task's own list."""
+        listed = {str(m.get("metric")): m.get("higher_is_better") for m in self.config.get("metric_list") or () if isinstance(m, dict)}
+        higher = listed | (self.results.higher_is_better.get(self.task) or {})
+        return stated({name: higher.get(name.partition(",")[0]) for scores in self.scores.values() for name in scores})
 
     def _primary(self) -> str:
         seen = list(dict.fromkeys(name for scores in self.scores.values() for name in scores))

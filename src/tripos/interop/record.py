@@ -12,6 +12,7 @@ from tripos.core.errors import ConfigError
 from tripos.core.identity import digest
 from tripos.core.records import Outcome, Verdict
 from tripos.interop.imported import VERSION, ImportedLog, ImportedTrial
+from tripos.results.direction import BETTER
 from tripos.scoring.judge import judge_cost
 from tripos.store.events import Event, Failed, RunEnded, RunStarted, Scored, Took, TrialPlanned, answered
 from tripos.store.reading import Reader
@@ -74,7 +75,14 @@ def _started(log: ImportedLog) -> RunStarted:
         overlay=log.overlay,
         simulated=log.simulated,
         planned=log.planned,
-        config={"benchmark": log.benchmark, "model": {"name": log.model}, "params": log.params, "seed": log.seed, "scorer": log.scorer},
+        config={
+            "benchmark": log.benchmark,
+            "model": {"name": log.model},
+            "params": log.params,
+            "seed": log.seed,
+            "scorer": log.scorer,
+            BETTER: log.better,
+        },
         dataset=log.dataset,
         provenance={"imported": origin, "started_at": log.started_at, "ended_at": log.ended_at, "notes": list(log.notes)},
     )

@@ -34,7 +34,7 @@ def read(path: Path) -> list[ImportedLog]:
     rows = read_document(path, list[_Trajectory])
     if not rows:
         raise ConfigError(f"{path} holds no trajectories")
-    shares = are_shares(r.reward for r in rows)
+    shares = are_shares("reward", (r.reward for r in rows))
     stem = path.name.split(".")[0] if path.name.count(".") > 1 else path.stem
     domain = next((d for d in ("airline", "retail", "telecom") if d in stem), None)
     return [

@@ -27,8 +27,9 @@ td.bad { background: var(--bad) }
 _TITLE = "Kernel leaderboard"
 _EXPLAINED = (
     "Total: weighted points over all cases, 100 at most; 60 is as fast as the reference everywhere, and a case that was not solved or "
-    "not tried counts as 0. Speedup: geometric mean over solved cases, with its 95 % interval. fast_1: share of all cases solved and faster than the reference. Noisy times never count "
-    "as faster. A case is green or yellow only where the interval of its speedup leaves out 1."
+    "not tried counts as 0. Speedup: geometric mean over solved cases, with its 95 % interval. fast_1: share of all cases solved and "
+    "faster than the reference. Noisy times never count as faster. A case is green or yellow only where the interval of its speedup "
+    "leaves out 1."
 )
 
 

@@ -15,19 +15,18 @@ import numpy as np
 
 from tripos.core.errors import ConfigError, unknown
 from tripos.results.corrections import adjust
+from tripos.results.direction import LESS, MORE
 from tripos.results.group_keys import OF_CANDIDATE, canonical
-from tripos.results.items import Codes, Floats
+from tripos.results.items import Codes, Floats, within_unit
 from tripos.results.missing import Bounds, bounds, delta_bounds
 from tripos.results.paired import Paired, paired
 from tripos.results.result_file import ResultFile
-from tripos.results.rows import UnsupportedKey
+from tripos.results.rows import UnsupportedKey, has_unit
 from tripos.results.score_table import ScoreTable, dense, order_of
-from tripos.results.verdict import verdict
+from tripos.results.verdict import Verdict, verdict
 
 NEEDS = ("item_id", "prompt_variant_id", "cluster", "truncated")
 """Columns that a table must have to be compared, beside the side and the group."""
-
-LOWER_IS_BETTER = ("seconds", "cost", "tokens", "joules", "watts", "ttft")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +59,15 @@ class ComparisonRow:
     minimum_detectable_effect: float | None
     delta_bounds: tuple[float, float] | None
     family_size: int
+    lower_is_better: bool | None
     decision: str
     more_pairs: int | None
     notices: tuple[str, ...] = ()
+
+    @property
+    def task_id(self) -> Any:
+        """The group, where it is the slice: what the seed's `ComparisonTable` calls it."""
+        return self.group
 
     def plain(self, group_by: str) -> dict[str, Any]:
         """As a JSON object; the group stands under its own key."""
@@ -81,14 +86,20 @@ class _Side(NamedTuple):
 class _Match(NamedTuple):
     """Two sides over the same items of one group."""
 
+    metric: str
     group: Any
     names: tuple[str, str]
     sides: tuple[_Side, _Side]
     clusters: Codes | None
+    bounded: bool | None
+    lower_is_better: bool | None
+
+    def paired(self, level: float) -> Paired | None:
+        return paired(self.sides[0].means, self.sides[1].means, self.clusters, level=level, bounded=self.bounded)
 
 
 def compare(
-    table: ScoreTable,
+    tables: ScoreTable | Sequence[ScoreTable],
     pairs: Sequence[tuple[str, str]],
     *,
     side: str = "model_id",
@@ -96,35 +107,35 @@ def compare(
     correction: str = "none",
     margin: float = 0.0,
     level: float = 0.95,
+    better: str | None = None,
 ) -> list[ComparisonRow]:
     """Compares pairs of sides within each group. All rows are one family of tests.
 
     Args:
+        tables: one metric, or several of the same sides and groups.
         pairs: (baseline, treatment) labels of the column `side`.
         group_by: a column of the table that says something of the question; not the side, nor how an answer ended.
         margin: the largest difference that does not matter; makes `equivalent` a possible decision.
+        better: `more` or `less` of the metric; None asks the table. Where that does not know either (a metric of another tool beyond
+            0..1), a difference is `different`, neither `better` nor `worse`.
 
     Raises:
-        ConfigError: an unknown side or correction, or nothing to pair.
+        ConfigError: an unknown side, correction or `better`, or nothing to pair.
     """
-    _check_group(group_by, side)
-    known = [str(label) for label in table.columns[side].labels]
-    for name in (name for pair in pairs for name in pair):
-        if name not in known:
-            raise ConfigError(unknown(side.removesuffix("_id"), name, known))
-    matches = _matches(table, pairs, side, group_by)
-    if not any(all(np.isfinite(s.means).any() for s in m.sides) for m in matches) and not _in_common(table, pairs, side, group_by):
+    tables = [tables] if isinstance(tables, ScoreTable) else tables
+    _check(tables, pairs, side, group_by)
+    if better not in (None, MORE, LESS):
+        raise ConfigError(unknown("direction", str(better), (MORE, LESS)))
+    matches = [match for table in tables for match in _matches(table, pairs, side, group_by, better)]
+    if not any(all(np.isfinite(s.means).any() for s in m.sides) for m in matches) and not _in_common(tables[0], pairs, side, group_by):
         raise ConfigError(f"{_names(pairs)} have no {group_by} in common: there is nothing to pair")
-    measured = [paired(m.sides[0].means, m.sides[1].means, m.clusters, level=level) for m in matches]
+    measured = [match.paired(level) for match in matches]
     family = sum(m is not None for m in measured)
     if not family:
-        raise ConfigError(f"no record was scored for {table.metric_id!r} on both sides of {_names(pairs)}: there is nothing to pair")
+        metrics = ", ".join(repr(table.metric_id) for table in tables)
+        raise ConfigError(f"no record was scored for {metrics} on both sides of {_names(pairs)}: there is nothing to pair")
     adjusted = adjust([m.p_value if m is not None else None for m in measured], correction)
-    sign = -1.0 if table.metric_id.endswith(LOWER_IS_BETTER) or table.metric_id.startswith(LOWER_IS_BETTER) else 1.0
-    return [
-        _row(match, m, p, table.metric_id, correction, margin, level, sign, family)
-        for match, m, p in zip(matches, measured, adjusted, strict=True)
-    ]
+    return [_row(match, m, p, correction, margin, level, family) for match, m, p in zip(matches, measured, adjusted, strict=True)]
 
 
 def compare_files(
@@ -136,13 +147,15 @@ def compare_files(
     margin: float = 0.0,
     level: float = 0.95,
     every_pair: bool = False,
+    better: str | None = None,
 ) -> list[ComparisonRow]:
     """Compares the first file with every other one (or every pair), per group. All rows are one family of tests.
 
     Args:
-        metric: `accuracy`, `score`, a further metric or any number of the records. For latencies, costs and energies less is better.
+        metric: `accuracy`, `score`, a further metric or any number of the records.
         group_by: `benchmark`, `subject`, `slice_id`, `prompt_variant_id` or any other field that says something of the question.
         margin: the largest difference that does not matter; makes `equivalent` a possible decision.
+        better: `more` or `less`; None: what the files and the metric's name say (of latencies, costs and error rates, less).
 
     Raises:
         ConfigError: fewer than two files, an unknown metric or group, or no record in common.
@@ -153,7 +166,7 @@ def compare_files(
         raise ConfigError("compare needs at least two results files")
     table, names = table_of_files(files, metric, [group_by])
     pairs = pairs_of(names, every_pair=every_pair)
-    return compare(table, pairs, side=SIDE, group_by=group_by, correction=correction, margin=margin, level=level)
+    return compare(table, pairs, side=SIDE, group_by=group_by, correction=correction, margin=margin, level=level, better=better)
 
 
 def disagreements(table: ScoreTable, before: str, after: str, *, side: str = "model_id") -> list[tuple[str, float, float]]:
@@ -168,7 +181,11 @@ def disagreements(table: ScoreTable, before: str, after: str, *, side: str = "mo
     return sorted(found, key=lambda row: order_of(row[0]))
 
 
-def _check_group(group_by: str, side: str) -> None:
+def _check(tables: Sequence[ScoreTable], pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> None:
+    known = [str(label) for label in tables[0].columns[side].labels]
+    for name in (name for pair in pairs for name in pair):
+        if name not in known:
+            raise ConfigError(unknown(side.removesuffix("_id"), name, known))
     key = canonical(group_by)
     if key == side or key in OF_CANDIDATE:
         why = "that is what is compared" if key == side else "how an answer ended depends on who gave it"
@@ -223,9 +240,11 @@ class _Units:
         return None if len(firsts) == len(codes) else codes
 
 
-def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> list[_Match]:
+def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, group_by: str, better: str | None) -> list[_Match]:
     """Every pair in every group that either side has, sorted by pair and group."""
     units = _Units(table, side, canonical(group_by))
+    bounded = False if has_unit(table.metric_id) else table.bounded
+    lower_is_better = direction(table, better)
     groups = table.columns[canonical(group_by)]
     truncated = table.columns["truncated"]
     cut = np.isin(truncated.codes, truncated.codes_of([True]))
@@ -241,9 +260,17 @@ def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, gro
             counts = [int((here & (units.side.codes == units.side.codes_of([name])[0])).sum()) for name in (before, after)]
             sides = (_Side(left[span], counts[0]), _Side(right[span], counts[1]))
             label = groups.labels[groups.codes[units.group_rows[group]]]
-            in_pair.append(_Match(label, (before, after), sides, units.clusters(rows[span])))
+            in_pair.append(_Match(table.metric_id, label, (before, after), sides, units.clusters(rows[span]), bounded, lower_is_better))
         found += sorted(in_pair, key=lambda match: order_of(match.group))
     return found
+
+
+def direction(table: ScoreTable, better: str | None = None) -> bool | None:
+    """Whether less of the metric is better; None where neither the caller nor the table says, and it is no share of 0..1."""
+    if better is not None:
+        return better == LESS
+    known = table.values[~np.isnan(table.values)]
+    return False if table.lower_is_better is None and within_unit(known) else table.lower_is_better
 
 
 def _in_common(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> bool:
@@ -257,11 +284,9 @@ def _row(
     match: _Match,
     m: Paired | None,
     adjusted: float | None,
-    metric: str,
     correction: str,
     margin: float,
     level: float,
-    sign: float,
     family: int,
 ) -> ComparisonRow:
     before, after = match.sides
@@ -269,12 +294,14 @@ def _row(
     span = _bounds(match.sides)
     decided = None
     if m is not None and m.lower is not None and m.upper is not None:
-        low, high = (m.lower, m.upper) if sign > 0 else (-m.upper, -m.lower)
-        decided = verdict(sign * m.delta, low, high, m.n_pairs, margin=margin, p_value=adjusted, level=level)
-    decision = decided.decision if decided is not None else "undecided"
+        gain, low, high = (-m.delta, -m.upper, -m.lower) if match.lower_is_better else (m.delta, m.lower, m.upper)
+        decided = verdict(gain, low, high, m.n_pairs, margin=margin, p_value=adjusted, level=level)
+    decision: str = decided.decision if decided is not None else "undecided"
+    if match.lower_is_better is None and decision in ("better", "worse"):
+        decision = "different"
     return ComparisonRow(
         group=match.group,
-        metric_id=metric,
+        metric_id=match.metric,
         baseline_model_id=match.names[0],
         treatment_model_id=match.names[1],
         pair_count=m.n_pairs if m is not None else 0,
@@ -299,10 +326,19 @@ def _row(
         minimum_detectable_effect=m.mde if m is not None else None,
         delta_bounds=span,
         family_size=family,
+        lower_is_better=match.lower_is_better,
         decision=decision,
-        more_pairs=decided.more_pairs if decided is not None else None,
+        more_pairs=_more_pairs(m, decided) if m is not None and decided is not None else None,
         notices=_notices(m, match.sides, span, decision),
     )
+
+
+def _more_pairs(m: Paired, decided: Verdict) -> int | None:
+    """What the verdict says, unless fewer do: what an item not seen can take back shrinks faster than chance."""
+    unseen = m.interval_method is not None and m.interval_method.startswith("unseen")
+    if decided.more_pairs is None or not unseen or m.n_needed is None or m.n_needed <= m.n_pairs:
+        return decided.more_pairs
+    return min(decided.more_pairs, m.n_needed - m.n_pairs)
 
 
 def _bounds(sides: tuple[_Side, _Side]) -> tuple[float, float] | None:
@@ -324,9 +360,11 @@ def _notices(m: Paired | None, sides: tuple[_Side, _Side], span: tuple[float, fl
     """Loud lines: what alone could reverse the verdict."""
     if m is None:
         return ("no record was scored on both sides",)
-    found = []
+    found = list(m.notices)
+    if decision == "different":
+        found.append("the results do not say whether more or less of this is better; --better more (or less) gives a verdict")
     unscored = any(np.isnan(side.means).any() for side in sides)
-    if span is not None and unscored and span[0] < 0 < span[1] and decision in ("better", "worse"):
+    if span is not None and unscored and span[0] < 0 < span[1] and decision in ("better", "worse", "different"):
         found.append(f"the records that are not scored on both sides could reverse this: delta lies in [{span[0]:+.4f}, {span[1]:+.4f}]")
     cut = max(side.truncated for side in sides)
     if cut and cut / max(m.n_pairs, 1) >= abs(m.delta):

@@ -12,6 +12,7 @@ import numpy as np
 from tripos.core.errors import ConfigError
 from tripos.core.records import Outcome
 from tripos.results.comparison import NEEDS
+from tripos.results.direction import agreed, lower_is_better
 from tripos.results.group_keys import canonical
 from tripos.results.items import Floats
 from tripos.results.result_file import ResultFile, metric_of
@@ -45,7 +46,8 @@ def table_of_files(files: Sequence[ResultFile], metric: str, keys: Collection[st
         for key in wanted:
             coders[key].add([_field(record, key, file) for record in file.records])
     columns = {key: coder.column() for key, coder in coders.items()}
-    return ScoreTable(metric_id=metric, values=np.concatenate(values), columns=columns), names
+    less = agreed((_lower_is_better(file, metric) for file in files), metric)
+    return ScoreTable(metric_id=metric, values=np.concatenate(values), columns=columns, lower_is_better=less), names
 
 
 def pairs_of(names: Sequence[str], *, every_pair: bool) -> list[tuple[str, str]]:
@@ -67,7 +69,15 @@ def merged(tables: Sequence[ScoreTable]) -> ScoreTable:
         for table in tables:
             coder.add_column(table.columns[key])
         columns[key] = coder.column()
-    return ScoreTable(metric_id=tables[0].metric_id, values=np.concatenate([t.values for t in tables]), columns=columns)
+    metric = tables[0].metric_id
+    less = agreed((t.lower_is_better for t in tables), metric)
+    return ScoreTable(metric_id=metric, values=np.concatenate([t.values for t in tables]), columns=columns, lower_is_better=less)
+
+
+def _lower_is_better(file: ResultFile, metric: str) -> bool | None:
+    """What the summary beside the file says; a file alone is taken for one of ours."""
+    summary = file.summary or {}
+    return lower_is_better(metric, summary.get("config") or {}, imported="imported" in (summary.get("provenance") or {}))
 
 
 def _field(record: dict[str, Any], key: str, file: ResultFile) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tripos.core.errors import ConfigError, nearest
+from tripos.results.direction import is_less
 from tripos.results.group_keys import canonical, check_keys
 from tripos.results.rows import ProjectionRepo
 from tripos.results.score_table import Coder, ScoreTable
@@ -63,7 +64,7 @@ def _table(metric: str, scores: Sequence[Any], summaries: dict[str, Any], keys: 
         coder.add_constant(constant, len(rows))
         columns.setdefault(key, coder.column())
     values = np.array([math.nan if value is None else value for _, value in rows], np.float64)
-    return ScoreTable(metric_id=metric, values=values, columns=columns)
+    return ScoreTable(metric_id=metric, values=values, columns=columns, lower_is_better=is_less(metric))
 
 
 def _label(summary: Any, key: str) -> Any:

@@ -7,8 +7,16 @@ from typing import Any, NamedTuple, Protocol
 
 from tripos.core.errors import ConfigError
 
+_UNITS = frozenset({"seconds", "ms", "usd", "tokens", "joules", "watts", "bytes", "ttft", "latency", "runtime", "cost", "energy"})
+
 Row = dict[str, Any]
 """One row of a report: a plain JSON object."""
+
+
+def has_unit(metric_id: str) -> bool:
+    """Whether a metric is a measurement by its name (`latency_seconds`, `cost_usd`): no score that ends at 1, however small it is."""
+    words = metric_id.lower().replace(".", "_").split("_")
+    return words[0] in _UNITS or words[-1] in _UNITS
 
 
 class UnsupportedKey(ConfigError, ValueError):

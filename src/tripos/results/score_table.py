@@ -86,6 +86,7 @@ class ScoreTable:
         values: the metric; NaN where it was not scored.
         columns: at least `benchmark_id`, `model_id`, `item_id` and `cluster` (None: alone), and every key asked for.
         bounded: the metric is a score that cannot leave 0..1; None means so if no value does.
+        lower_is_better: None where nothing says so, as of other tools' metrics.
         of_run: the columns that are the same for all rows of a run.
         not_reached: candidates that were planned and have no row, by run; empty where the rows are not those of whole runs.
     """
@@ -94,6 +95,7 @@ class ScoreTable:
     values: Floats
     columns: dict[str, Column]
     bounded: bool | None = None
+    lower_is_better: bool | None = False
     of_run: frozenset[str] = frozenset()
     not_reached: dict[str, int] = field(default_factory=dict)
 
@@ -107,6 +109,7 @@ class ScoreTable:
             values=self.values[rows],
             columns={name: c.select(rows) for name, c in self.columns.items()},
             bounded=self.bounded,
+            lower_is_better=self.lower_is_better,
         )
 
     def column(self, key: str) -> Column:

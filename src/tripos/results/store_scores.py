@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tripos.core.errors import ConfigError, nearest
 from tripos.core.records import Outcome
+from tripos.results.direction import agreed, lower_is_better
 from tripos.results.group_keys import OF_CANDIDATE, OF_RUN, OF_TRIAL, RESERVED
 from tripos.results.items import Floats
 from tripos.results.run_selection import Chosen
@@ -216,6 +217,7 @@ class _Reading:
             values=np.concatenate(self.values) if self.values else np.empty(0),
             columns=columns,
             bounded=False if metric in MEASURES else None,
+            lower_is_better=agreed((_lower_is_better(p.run, metric) for p in self.parts), metric),
             of_run=frozenset(self.constants),
             not_reached={} if self.filters else self._not_reached(),
         )
@@ -230,6 +232,10 @@ class _Reading:
             guess = nearest(metric, [*known, *MEASURES])
             hint = f"did you mean {guess!r}? " if guess else ""
             raise ConfigError(f"unknown metric {metric!r}; {hint}there are: {', '.join(known)} (and measured: {', '.join(MEASURES)})")
+
+
+def _lower_is_better(run: Chosen, metric: str) -> bool | None:
+    return lower_is_better(metric, run.config, imported=run.row.engine.startswith("imported:"))
 
 
 def _of_run(run: Chosen, key: str) -> Any:

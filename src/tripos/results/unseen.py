@@ -121,7 +121,7 @@ def _chance_below(sums: Floats, counts: Floats, reach: float) -> float:
     u = t * math.sqrt(float(n @ slopes**2))
     if abs(w) < _NEAR_MEAN:
         third, second = 2 * float(n @ a**3), float(n @ a**2)
-        return 0.5 + third / (6 * math.sqrt(2 * math.pi) * second**1.5)
+        return 0.5 + third / (6 * math.sqrt(2 * math.pi) * math.sqrt(second) ** 3)
     density = math.exp(-w * w / 2) / math.sqrt(2 * math.pi)
     return min(1.0, max(0.0, normal_cdf(w) + density * (1 / w - 1 / u)))
 

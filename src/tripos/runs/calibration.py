@@ -12,7 +12,7 @@ from tripos.core.records import Completion, GenerationParams, Message, Verdict
 from tripos.sandbox.sandbox import Sandbox
 from tripos.scoring.answers import visible
 from tripos.scoring.judge import Judge
-from tripos.scoring.scorer import Answer, Instruments
+from tripos.scoring.scorer import Answer, Instruments, Opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,11 @@ async def calibrate(benchmark: Benchmark) -> list[CaseResult]:
         from tripos.sandbox.choose import choose
 
         sandbox = choose()
-    results = [await _run(benchmark, case, sandbox) for case in benchmark.calibration()]
+    opened = Opened()
+    try:
+        results = [await _run(benchmark, case, sandbox, opened) for case in benchmark.calibration()]
+    finally:
+        await opened.close()
     if not any(c.name == "reference" for c in results) or not any(c.expected == "fail" for c in results):
         results.append(
             CaseResult("coverage", "", "cases", "too few", "", ok=False, problem="needs a reference that passes and one that fails")
@@ -47,9 +51,9 @@ async def calibrate(benchmark: Benchmark) -> list[CaseResult]:
     return results
 
 
-async def _run(benchmark: Benchmark, case: Case, sandbox: Sandbox | None) -> CaseResult:
+async def _run(benchmark: Benchmark, case: Case, sandbox: Sandbox | None, opened: Opened) -> CaseResult:
     expected = "pass" if case.passes else "fail"
-    instruments = Instruments(judge=_scripted(case.judge), sandbox=sandbox)
+    instruments = Instruments(judge=_scripted(case.judge), sandbox=sandbox, opened=opened)
     text = visible(case.text)
     try:
         answer = Answer(text, Completion(text=case.text, finish_reason="stop"), benchmark.transform(case.sample, text))

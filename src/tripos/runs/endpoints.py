@@ -13,6 +13,7 @@ from tripos.engines.engine import EngineSettings, engines
 from tripos.engines.limiter import Limiter
 from tripos.engines.prices import price_of
 from tripos.runs.spec import ModelSpec, RunSpec
+from tripos.scoring.scorer import Opened
 
 _OPENAI_LIKE = "openai-compatible"
 _KEYLESS = ("replay", "simulated")  # nobody is asked, nothing is paid
@@ -21,10 +22,11 @@ _PRICED = ("openai", "anthropic", "google", "gemini")
 
 @dataclass
 class Endpoints:
-    """All endpoints of one command. Models behind the same server and account share one limit."""
+    """All endpoints of one command, and what its scorers opened. Models behind the same server and account share one limit."""
 
     budget: Budget = field(default_factory=Budget)
     warnings: list[str] = field(default_factory=list)
+    opened: Opened = field(default_factory=Opened)
     _endpoints: dict[tuple[Any, ...], Endpoint] = field(default_factory=dict)
     _limiters: dict[str, Limiter] = field(default_factory=dict)
 
@@ -56,7 +58,8 @@ class Endpoints:
         return tuple(self._endpoints.values())
 
     async def close(self) -> None:
-        """Closes all engines."""
+        """Closes all engines, and what scorers opened."""
+        await self.opened.close()
         for endpoint in self._endpoints.values():
             await endpoint.engine.close()
 

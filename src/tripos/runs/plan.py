@@ -239,7 +239,11 @@ async def instruments_of(spec: RunSpec, benchmark: Benchmark, endpoints: Endpoin
         from tripos.scoring.math import check_available
 
         check_available()
-    return Instruments(judge=judge, sandbox=sandbox), judge.identity() if judge is not None else None
+    instruments = Instruments(judge=judge, sandbox=sandbox, opened=endpoints.opened)
+    prepare = getattr(benchmark.scorer, "prepare", None)
+    if prepare is not None:
+        await prepare(instruments)
+    return instruments, judge.identity() if judge is not None else None
 
 
 async def _judge(spec: RunSpec, endpoints: Endpoints, *, optional: bool) -> Judge | None:

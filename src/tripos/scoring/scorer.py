@@ -7,9 +7,11 @@ the reference. Both are small frozen dataclasses: name + version + fields are th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from tripos.core.records import Completion, Extraction, Sample, Verdict
 from tripos.core.registry import Registry
@@ -34,6 +36,31 @@ class Answer:
     extraction: Extraction
 
 
+T = TypeVar("T")
+
+
+class Opened:
+    """What scorers open once and share for the length of a command: a warm sandbox, a container, a browser."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._things: dict[Any, Any] = {}
+        self._opening = asyncio.Lock()
+
+    async def get(self, key: object, start: Callable[[], AbstractAsyncContextManager[T]]) -> T:
+        """The thing under `key`, entered by the first who asks."""
+        async with self._opening:
+            if key not in self._things:
+                self._things[key] = await self._stack.enter_async_context(start())
+        thing: T = self._things[key]
+        return thing
+
+    async def close(self) -> None:
+        """Leaves everything that was entered, last first."""
+        self._things.clear()
+        await self._stack.aclose()
+
+
 @dataclass(frozen=True, slots=True)
 class Instruments:
     """What a scorer may use beside its own code. None where this run has none; a scorer that needs it names it in
@@ -41,6 +68,7 @@ class Instruments:
 
     judge: Judge | None = None
     sandbox: Sandbox | None = None
+    opened: Opened | None = None
 
 
 class Transform(Protocol):
@@ -57,6 +85,9 @@ class Scorer(Protocol):
 
     Wrong, empty, refused, unreadable answers are verdicts. An exception means that *we* failed: the runner turns it
     into `judge_failed`, keeps the answer and retries on resume.
+
+    A scorer may also have `async def prepare(self, instruments)`, awaited before the first sample is asked: what it finds
+    missing, it raises, so that nothing is paid for an answer that cannot be scored.
     """
 
     name: ClassVar[str]

@@ -123,8 +123,10 @@ def _scale(leaf: Leaf, exact: Leaf) -> Scale:
     if not is_float(leaf):
         if not usable or exact.dtype != leaf.dtype:
             return Scale()
-        differ = sum(int((integer(a) != integer(b)).sum()) for _, (a, b) in chunks(leaf, exact))
-        return Scale(jump_share=differ / max(1, leaf.numel()), calibrated=True, exact=exact)
+        apart = ((integer(a).double() - integer(b).double()).abs() for _, (a, b) in chunks(leaf, exact))
+        found = [(int((each > 0).sum()), float(each.max())) for each in apart]
+        jumps, size = sum(count for count, _ in found), max((far for _, far in found), default=0.0)
+        return Scale(jump_share=jumps / max(1, leaf.numel()), jump_size=size, calibrated=True, exact=exact)
     if not usable or not is_float(exact) or exact.is_complex() != leaf.is_complex():
         return Scale(magnitude=_magnitude(leaf))
     scale = Scale(_magnitude(exact), calibrated=True, exact=exact)
@@ -159,7 +161,7 @@ def _typical_error(leaf: torch.Tensor, exact: torch.Tensor, magnitude: float) ->
         error, value = _error(a, b)
         rounding = (info.eps * value + info.tiny * info.eps) / 2
         beyond = (error - rounding).clamp(min=0.0) / (value + magnitude).clamp(min=info.tiny)
-        steps = ((torch.log2(beyond) + _OCTAVES) * _STEPS).floor().clamp(-1, last - 1) + 1
+        steps = ((torch.log2(beyond.float()) + _OCTAVES) * _STEPS).floor().clamp(-1, last - 1) + 1
         counts += torch.bincount(steps.to(torch.int64), minlength=last + 1)
     if not int(counts.sum()):
         return 0.0

@@ -15,7 +15,10 @@ import torch
 
 from .calibration import Calibration, Leaf, Scale, calibrate, chunks, integer, is_float, native, pool, single, wide
 
-__all__ = ["NAMES", "Calibration", "Leaf", "Report", "Rule", "Scale", "calibrate", "compare", "compare_at", "first_difference", "native", "pool"]
+__all__ = [
+    "NAMES", "Calibration", "Leaf", "Report", "Rule", "Scale",
+    "calibrate", "compare", "compare_at", "first_difference", "native", "pool",
+]  # fmt: skip
 
 NAMES = ("calibrated", "dtype", "strict")
 _ASSERT_CLOSE = {torch.float64: (1e-7, 1e-7), torch.float32: (1.3e-6, 1e-5), torch.float16: (1e-3, 1e-5), torch.bfloat16: (1.6e-2, 1e-5)}
@@ -32,7 +35,8 @@ class Rule:
             `strict`: the seed's two maxima, |got - native| <= atol and |got - native| / (|native| + 1e-8) <= rtol, to compare with
             old results; types, integers and non-finite values are examined as under the other rules.
         rtol, atol: replace the floor (calibrated: rtol*|x| + atol + widening*(|x| + s)), the type's bounds, or strict's 1e-2.
-        off_by_one: share of an integer output's elements that may differ by exactly one; not under `strict`.
+        off_by_one: share of an output's elements that may differ by one level; not under `strict`. A level is 1 for integers;
+        step: for floating outputs on a grid (dequantised values), where it must be given.
         nonfinite: NaN and Inf are part of the problem and must agree in place and sign; otherwise they are an error.
 
     Raises ValueError with one sentence for a bad value.
@@ -42,12 +46,13 @@ class Rule:
     rtol: float | None = None
     atol: float | None = None
     off_by_one: float = 0.0
+    step: float | None = None
     nonfinite: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
             raise ValueError(f"unknown rule {self.name!r}; choose one of {', '.join(NAMES)}")
-        for key in ("rtol", "atol", "off_by_one"):
+        for key in ("rtol", "atol", "off_by_one", "step"):
             value = getattr(self, key)
             if value is None and key != "off_by_one":
                 continue
@@ -208,7 +213,7 @@ class _Tally:
         self.rule, self.scale, self.slack = rule, scale, slack
         self.shape, self.total, self.floating = want.shape, want.numel(), is_float(want)
         self.rtol, self.atol = rule.bounds(scale, want.dtype) if self.floating else (0.0, 0.0)
-        self.mismatched = self.by_one = self.nonfinite_reference = self.nonfinite_got = 0
+        self.mismatched = self.nonfinite_reference = self.nonfinite_got = 0
         self.max_abs = self.max_rel = self.furthest = 0.0
         self.worst, self.where = -1.0, 0
         self.shown: tuple[Any, Any] = (None, None)
@@ -257,10 +262,10 @@ class _Tally:
             return
         reference, got = reference[places], got[places]
         up, down = got > reference, got < reference  # asked first, so that no step wraps around
-        self.by_one += int(((up & (got - 1 == reference)) | (down & (got + 1 == reference))).sum())
+        by_one = (up & (got - 1 == reference)) | (down & (got + 1 == reference))
         self.mismatched += int(places.numel())
-        distance = (got.double() - reference.double()).abs().clamp(min=1.0)
-        self.max_abs = max(self.max_abs, float(distance.max()))
+        distance = torch.where(by_one, 1.0, (got.double() - reference.double()).abs().clamp(min=2.0))  # doubles lose ones beyond 2**53
+        self.max_abs = self.furthest = max(self.max_abs, float(distance.max()))
         self.max_rel = max(self.max_rel, float((distance / (reference.double().abs() + _TINY)).max()))
         at = int(distance.argmax())
         self._note(float(distance[at]), start + int(places[at]), reference[at], got[at])
@@ -297,7 +302,7 @@ class _Tally:
 
     def _verdict(self) -> tuple[str | None, str]:
         """The kind of failure or None, and the reason of a failure or an excuse."""
-        rule, total, jumps = self.rule, self.total, _chance(4 * self.scale.jump_share * self.total)
+        rule, total = self.rule, self.total
         if not rule.nonfinite and self.nonfinite_reference:
             return (
                 "case",
@@ -307,15 +312,15 @@ class _Tally:
             return "finite", f"{self.nonfinite_got} of {total} elements are NaN or Inf where the reference is finite"
         if not self.mismatched:
             return None, ""
-        if self.floating:
-            near = rule.name == "calibrated" and self.furthest <= self.slack * 1.01 * self.scale.jump_size
-            return (None, "the reference itself jumps as far and as often") if near and self.mismatched <= jumps else ("value", "")
+        level = 1.0 if not self.floating else rule.step or 0.0
         share = rule.off_by_one if rule.name != "strict" else 0.0
         allowed = math.ceil(share * total) if self.slack == 1 else _chance(share * total)
-        if self.by_one == self.mismatched and self.by_one <= allowed:
-            return None, f"each by one; {share:.2g} of the elements may be"
-        if self.slack > 1 and self.mismatched <= jumps:
-            return None, "the reference itself decides otherwise in double as often"
+        if self.furthest <= 1.01 * level and self.mismatched <= allowed:
+            return None, f"each by one level; {share:.2g} of the elements may be"
+        jumps = _chance(4 * self.scale.jump_share * total) if rule.name == "calibrated" and (self.floating or self.slack > 1) else 0
+        reach = 1.01 * self.scale.jump_size * (self.slack if self.floating else 1.0)
+        if self.furthest <= reach and self.mismatched <= jumps:
+            return None, "the reference itself jumps as far and as often"
         return "value", ""
 
 

@@ -1,0 +1,223 @@
+"""kernels: write a faster ModelNew for a PyTorch Model; judged for correctness and speed.
+
+    tripos run -b kernels -m MODEL --attempts 3                       our cases, on this machine's processor
+    tripos run -b kernels -m MODEL --subset gpu --split t1,t2         on a GPU, two tiers
+    tripos run -b kernels -m MODEL --data KernelBench/KernelBench     other cases with the same contract
+
+`--subset` is the backend (cpu, gpu, npu), `+correctness` after it leaves the timing out; `--split` chooses tiers; a prompt
+variant is a language (dsl). `is_correct` and the value are correctness, as the seed's pass@N counts it; further metrics are
+`speedup`, `kernel_score` (the seed's 60/40 score, 0..100), `baseline_ms`, `solution_ms`. Where a kernel was correct but its
+time too unsteady to know (`noisy`), its speedup is reported and its score is that of no speedup. Slices are tiers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
+from tripos.core.errors import ConfigError, ScorerError
+from tripos.core.records import Extraction, Outcome, Sample, Verdict
+from tripos.kernels import case as cases
+from tripos.kernels.contract import as_solution, extract_solution, read_contract
+from tripos.kernels.evaluate import Conditions, Evaluator, Timing
+from tripos.kernels.outcome import OURS, PASSING
+from tripos.kernels.prompt import DSLS, kernel_prompt
+from tripos.kernels.scoring import case_score
+from tripos.kernels.targets import Target, resolve_target
+from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.structured import graded, unreadable
+
+CORRECTNESS = "+correctness"
+SHORT = 0.2  # seconds of timing in the self-test
+
+
+@benchmark("kernels", category="kernels", summary="Compute kernels: correct, and faster than PyTorch", size="48", licence="Apache-2.0")
+def kernels(options: Options) -> Benchmark:
+    """Composes the benchmark."""
+    refuse("kernels", options, "shots", "judge")
+    chosen = options.subset or "cpu"
+    target = resolve_target(chosen.removesuffix(CORRECTNESS))
+    tiers = [tier.strip() for tier in options.split.split(",")] if options.split else None
+    source = CaseFiles(options.data or cases.own_cases(), target, tuple(tiers) if tiers else None)
+    languages = {name: _asking(target, name) for name, dsl in DSLS.items() if target.key in dsl.devices}
+    return Benchmark(
+        samples=source,
+        prompt=languages[target.dsl],
+        variants=languages,
+        transform=KernelCode(),
+        scorer=KernelScorer(device=target.device, seed=options.seed, timed=not chosen.endswith(CORRECTNESS)),
+        calibration=lambda: _calibration(source),
+        per_subject=("tier",),
+        perfect=lambda sample: fenced(as_solution(sample.reference["source"])),
+    )
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """The cases of a directory as samples."""
+
+    root: Path
+    target: Target
+    tiers: tuple[str, ...] | None = None
+    endless: bool = False
+
+    def __iter__(self) -> Iterator[Sample]:
+        for case in self._found():
+            text = case.file_path.read_text(encoding="utf-8-sig")
+            yield Sample(
+                record_id=case.label,
+                input=cases.read_source(case, self.target.key),
+                reference={"source": text},
+                subject=case.tier,
+                slice_id=case.tier,
+                dimensions={"tier": case.tier},
+                metadata={"tier": case.tier, "case_name": case.case_name, "summary": read_contract(text, case.label).summary},
+            )
+
+    def fingerprint(self) -> dict[str, str | int | None]:
+        """Of the text of all chosen cases."""
+        found = self._found()
+        content = hashlib.sha256()
+        for case in found:
+            content.update(case.label.encode() + b"\0" + case.file_path.read_bytes() + b"\0")
+        own = self.root == cases.own_cases()
+        return {"source": "tripos kernel cases" if own else str(self.root), "digest": content.hexdigest()[:16], "rows": len(found)}
+
+    def _found(self) -> tuple[cases.Case, ...]:
+        return cases.discover(self.root, tiers=self.tiers, skip_npu=self.target.skip_npu).cases
+
+
+@dataclass(frozen=True)
+class KernelCode:
+    """The module of an answer: the last fenced block that defines ModelNew, else the last fenced Python, else bare code."""
+
+    name: ClassVar[str] = "kernel_code"
+    version: ClassVar[str] = "1"
+
+    def __call__(self, sample: Sample, text: str) -> Extraction:
+        code = extract_solution(text)
+        return Extraction(answer=code, how="no code found" if code is None else "last block that defines ModelNew, or the last code")
+
+
+@scorer("kernel")
+@dataclass(frozen=True)
+class KernelScorer:
+    """Compiles, checks and times a kernel in the box.
+
+    No code: wrong_format. A broken case: sample_invalid. Trouble of ours: unscored, tried again by the same command.
+
+    Args:
+        device: cpu, cuda, npu. seed: of weights and checked inputs. timed: whether to time at all.
+        rule: how outputs are compared. input_sets, threads, budget_seconds: see `evaluate.Conditions`.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str] = "1"
+    needs: ClassVar[frozenset[str]] = frozenset({"sandbox"})
+
+    device: str = "cpu"
+    seed: int = 42
+    timed: bool = True
+    rule: str = "calibrated"
+    input_sets: int = 3
+    threads: int = 1
+    budget_seconds: float = 2.0
+    timeout_seconds: float = 120.0
+
+    async def prepare(self, instruments: Instruments) -> None:
+        """Starts the box, so that what is missing is known before the first token is paid."""
+        await self._evaluator(instruments)
+
+    async def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
+        """The verdict; `details` holds the whole record of the evaluation.
+
+        Raises:
+            ScorerError: we failed to judge it.
+            SandboxError: the box cannot be had.
+        """
+        code = answer.extraction.answer
+        if not isinstance(code, str) or not code.strip():
+            return unreadable(answer, "no code found")
+        evaluator = await self._evaluator(instruments)
+        about = {"tier": str(sample.metadata["tier"]), "case_name": str(sample.metadata["case_name"])}
+        record = await evaluator.evaluate(sample.reference["source"], code, **about)
+        outcome = record["outcome"]
+        if outcome == "case_error":
+            return Verdict(value=None, is_correct=None, outcome=Outcome.SAMPLE_INVALID, details={"reason": record["error"], **record})
+        if outcome in OURS:
+            raise ScorerError(f"{sample.record_id} could not be judged: {record['error']}")
+        return graded(answer, float(outcome in PASSING), outcome in PASSING, metrics=metrics_of(record), details=record)
+
+    async def _evaluator(self, instruments: Instruments) -> Evaluator:
+        if instruments.opened is None:
+            raise ScorerError("the kernel scorer keeps a box open and needs `Instruments.opened`")
+        timing = Timing(budget_seconds=self.budget_seconds) if self.timed else None
+        conditions = Conditions(
+            device=self.device,
+            rule=self.rule,
+            input_sets=self.input_sets,
+            seed=self.seed,
+            threads=self.threads,
+            timing=timing,
+            timeout_seconds=self.timeout_seconds,
+        )
+        return await instruments.opened.get(conditions, lambda: Evaluator.open(conditions))
+
+
+def metrics_of(record: dict[str, Any]) -> dict[str, float | None]:
+    """What is reported beside correctness. A kernel that is not correct has no speedup and scores 0; an untimed one has neither."""
+    if record["outcome"] not in PASSING:
+        return {"kernel_score": 0.0}
+    speedup = record.get("speedup")
+    if speedup is None:
+        return {}
+    score = case_score(speedup, noisy=record["outcome"] == "noisy")
+    return {"speedup": speedup, "kernel_score": score, "baseline_ms": record["baseline_ms"], "solution_ms": record["solution_ms"]}
+
+
+def fenced(code: str) -> str:
+    """Code as an answer."""
+    return f"```python\n{code.rstrip()}\n```\n"
+
+
+def _asking(target: Target, dsl: str) -> Any:
+    def prompt(sample: Sample) -> str:
+        return kernel_prompt(sample.question, dsl, arch=target.arch, device=target.device)
+
+    return prompt
+
+
+def _calibration(source: CaseFiles) -> Iterator[Case]:
+    samples = {sample.record_id: sample for sample in source}
+    if not samples:
+        raise ConfigError(f"{source.root} has no cases to check the scorer with")
+    first = samples.get("t1/gelu") or next(iter(samples.values()))
+    solution = as_solution(first.reference["source"])
+    yield Case("reference", first, "This is as fast as it gets.\n\n" + fenced(solution), passes=True)
+    yield Case("empty", first, "", passes=False)
+    yield Case("refusal", first, "I cannot write kernels.", passes=False)
+    yield Case("echo", first, kernel_prompt(first.question, source.target.dsl, arch="x86_64", device="cpu"), passes=False)
+    yield Case("garbage", first, fenced("class ModelNew(:\n    pass\n"), passes=False)
+    yield Case("zeros", first, fenced(_wrapped("torch.zeros_like(self.inner(*arguments))", solution)), passes=False)
+    yield Case("nearly", first, fenced(_wrapped("self.inner(*arguments) * 1.01", solution)), passes=False)
+
+
+def _wrapped(expression: str, solution: str) -> str:
+    """A solution whose result is put through an expression."""
+    return f"""{solution}
+
+Inner = ModelNew
+
+
+class ModelNew(nn.Module):
+    def __init__(self, *arguments):
+        super().__init__()
+        self.inner = Inner(*arguments)
+
+    def forward(self, *arguments):
+        return {expression}
+"""
