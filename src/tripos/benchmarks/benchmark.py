@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
-from tripos.core.errors import ConfigError
+from tripos.core.errors import ConfigError, unknown
 from tripos.core.records import Message, Sample
 from tripos.core.registry import Registry
 from tripos.scoring.answers import VisibleText
 from tripos.scoring.scorer import Scorer, Transform
+
+T = TypeVar("T")
 
 Prompt = Callable[[Sample], str | list[Message]]
 """Renders a sample into what the model sees. Pure: the rendered input is part of the trial's identity."""
@@ -36,6 +38,7 @@ class Options:
         seed: of the run; generated benchmarks make their samples from it.
         shots: few-shot examples, where the benchmark offers them.
         judge: "never", "fallback" or "always": when a judge reads the answer, where the benchmark offers the choice.
+        settings: the benchmark's own settings, of those that it registered with.
     """
 
     split: str | None = None
@@ -44,6 +47,20 @@ class Options:
     seed: int = 42
     shots: int = 0
     judge: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def setting(self, name: str, default: T) -> T:
+        """The user's value of one of the benchmark's own settings, of the default's type.
+
+        Raises:
+            ConfigError: a value of another type.
+        """
+        value = self.settings.get(name, default)
+        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not type(default):
+            raise ConfigError(f"setting {name} = {value!r}: must be of type {type(default).__name__}, like the default {default!r}")
+        return value
 
 
 def refuse(key: str, options: Options, *names: str) -> None:
@@ -130,9 +147,18 @@ class Entry:
     licence: str = ""
     gated: bool = False
     source: str = ""
+    settings: tuple[str, ...] = ()
 
     def build(self, options: Options = Options()) -> Benchmark:
-        """Composes the benchmark; no row is read yet."""
+        """Composes the benchmark; no row is read yet.
+
+        Raises:
+            ConfigError: a setting that it does not have, or a value that it does not take.
+        """
+        for name in options.settings:
+            if name not in self.settings:
+                known = unknown("setting", name, self.settings) if self.settings else f"it has no settings, and was given {name!r}"
+                raise ConfigError(f"{self.key}: {known}")
         return self.function(options)
 
 
@@ -140,12 +166,20 @@ benchmarks: Registry[Entry] = Registry("benchmark", package="tripos.benchmarks",
 
 
 def benchmark(
-    key: str, *, category: str, summary: str, size: str = "", licence: str = "", gated: bool = False, source: str = ""
+    key: str,
+    *,
+    category: str,
+    summary: str,
+    size: str = "",
+    licence: str = "",
+    gated: bool = False,
+    source: str = "",
+    settings: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Options], Benchmark]], Entry]:
-    """Registers a function that composes a benchmark."""
+    """Registers a function that composes a benchmark; `settings` are the names that its `options.settings` may have."""
 
     def decorator(function: Callable[[Options], Benchmark]) -> Entry:
-        entry = Entry(key, category, summary, function, size=size, licence=licence, gated=gated, source=source)
+        entry = Entry(key, category, summary, function, size=size, licence=licence, gated=gated, source=source, settings=settings)
         benchmarks.register(key, entry)
         return entry
 

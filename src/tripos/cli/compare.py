@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tripos.core.errors import ConfigError
 from tripos.reports.tables import print_json, print_table, say, shown
 from tripos.results.table_text import FORMS, text_of_rows
 from tripos.runs.spec import DEFAULT_STORE
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--correction", default="holm", show_default=True, help="none, bonferroni, holm, bh or by; over all rows.")
 @click.option("--margin", default=0.0, show_default=True, type=click.FloatRange(min=0), help="Largest difference that does not matter.")
 @click.option("--level", default=0.95, show_default=True, type=click.FloatRange(0, 1, min_open=True, max_open=True))
+@click.option("--better", type=click.Choice(["more", "less"]), help="Of the metric, where neither the results nor its name say.")
 @click.option("--all-pairs", is_flag=True, help="Every side with every other, not only the first with the rest.")
 @click.option("--fail-if-worse", type=click.FloatRange(min=0), help="Exit 1 if a treatment is worse than the baseline by more than this.")
 @click.option("--show-disagreements", is_flag=True, help="List the records on which the first two sides disagree.")
@@ -64,6 +66,8 @@ def command(
         if show_disagreements:
             split = disagreements(table, names[0], names[1], side=SIDE)
             print_table(f"{len(split)} disagreements of {names[0]} and {names[1]}", ["Record", "First", "Second"], split)
+    if fail_if_worse is not None and any(r.decision == "different" for r in rows):
+        raise ConfigError(f"--fail-if-worse: nothing says whether more or less of {metric!r} is better; add --better more or --better less")
     return 1 if fail_if_worse is not None and any(_fails(r, fail_if_worse) for r in rows) else 0
 
 
@@ -98,7 +102,8 @@ def sentence(row: ComparisonRow) -> str:
     if row.decision == "equivalent":
         return f"{who}equivalent within the margin"
     span = f"[{row.ci_lower:+.4f}, {row.ci_upper:+.4f}]"
-    return f"{who}{row.decision} by {abs(row.delta_mean or 0.0):.4f} {span}, p = {row.adjusted_p_value:.3g}"
+    which = " (less is better)" if row.lower_is_better else ""
+    return f"{who}{row.decision} by {abs(row.delta_mean or 0.0):.4f} {span}{which}, p = {row.adjusted_p_value:.3g}"
 
 
 def _fails(row: ComparisonRow, margin: float) -> bool:

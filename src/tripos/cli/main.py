@@ -26,6 +26,7 @@ COMMANDS = {
     "rescore": "Score stored answers again, in another way, without asking the model.",
     "timeline": "What happened to one record, stage by stage.",
     "explain": "One record on one screen: prompt, answer, parse, score, why.",
+    "kernels": "Compute kernels: correct, fast, and not faked.",
     "store": "The record: info, verify, rebuild, migrate, merge.",
     "import": "Bring in the logs of other tools.",
     "export": "Results as Parquet, CSV, JSON Lines, or in another tool's format.",

@@ -58,6 +58,7 @@ what = _group(
     _o("--attempts", type=click.IntRange(min=1), help="Candidates per trial.  [default: 1]"),
     _o("--prompt-variant", "prompt_variants", multiple=True, help="Way of asking; may be repeated."),
     _o("--choice-judge", type=click.Choice(["never", "fallback", "always"]), help="When the judge reads the letter of a choice."),
+    _o("--setting", "settings", multiple=True, metavar="KEY=VALUE", help="Setting of the benchmark; may be repeated."),
     _o("--seed", type=int, help="Seed of the sample selection.  [default: 42]"),
 )
 model = _group(
@@ -133,7 +134,9 @@ def given(flags: dict[str, Any]) -> dict[str, Any]:
         if name in settings:
             settings[name] = list(settings[name])
     if "model_options" in settings:
-        settings["options"] = dict(_pair(text) for text in settings.pop("model_options"))
+        settings["options"] = dict(_pair(text, "--model-option") for text in settings.pop("model_options"))
+    if isinstance(settings.get("settings"), tuple):
+        settings["settings"] = dict(_pair(text, "--setting") for text in settings["settings"])
     return {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
 
 
@@ -146,10 +149,10 @@ def from_environment(settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _pair(text: str) -> tuple[str, Any]:
+def _pair(text: str, option: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or not name:
-        raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--model-option")
+        raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=option)
     for kind in (int, float):
         try:
             return name, kind(value)

@@ -65,10 +65,11 @@ def _agree(path: Path, records: list[dict[str, Any]], summary: dict[str, Any]) -
 
 
 def _comparisons(results: list[ResultFile]) -> list[ComparisonRow]:
-    """The first model with the others, all benchmarks in one family; nothing where no benchmark is shared."""
-    from tripos.results.comparison import compare_files
-    from tripos.results.result_file import by_model
+    """What `tripos compare` says of these files, all benchmarks in one family; nothing where no benchmark is shared."""
+    from tripos.results.comparison import compare, in_common
+    from tripos.results.contenders import contend
+    from tripos.results.file_scores import SIDE, pairs_of
 
-    merged = by_model(results)
-    shared = len(merged) > 1 and any(merged[0].benchmarks & m.benchmarks for m in merged[1:])
-    return compare_files(merged) if shared else []
+    table, names, _ = contend(results, "accuracy", "benchmark", store="")
+    shared = len(names) > 1 and in_common(table, pairs_of(names), SIDE, "benchmark")
+    return compare(table, pairs_of(names), side=SIDE, group_by="benchmark", correction="holm") if shared else []

@@ -22,6 +22,7 @@ _TRAITS: tuple[Callable[[RunSpec], str], ...] = (
     lambda run: f"{run.shots}shot",
     lambda run: run.data.name if run.data else "",
     lambda run: run.choice_judge or "",
+    lambda run: "+".join(f"{name}-{value}" for name, value in sorted(run.settings.items())),
     lambda run: run.judge.model.name,
     lambda run: f"t{run.params.temperature:g}",
     lambda run: f"max{run.params.max_tokens}",

@@ -136,6 +136,7 @@ class BenchmarkEntry(msgspec.Struct, frozen=True, kw_only=True):
         Literal["never", "fallback", "always"] | None,
         about("When a judge reads the letter of a multiple-choice answer; not set leaves it to the benchmark."),
     ] = None
+    settings: Annotated[dict[str, Any], about("The benchmark's own settings, e.g. `{threads = 2}` for `kernels`.")] = {}
 
 
 @dataclass(frozen=True, kw_only=True)

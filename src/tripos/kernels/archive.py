@@ -134,7 +134,8 @@ def _zip_members(path: Path, file: IO[bytes]) -> Iterator[Member]:
 def _tar_members(path: Path, file: IO[bytes]) -> Iterator[Member]:
     """The whole archive is unpacked to memory first, up to the limit: tarfile itself reads headers of any length."""
     seen: set[PurePosixPath] = set()
-    with tarfile.open(fileobj=io.BytesIO(_unpacked(path, file)), mode="r:") as archive:
+    unpacked = _unpacked(path, file)
+    with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
         count = 0
         for info in archive:
             count += 1
@@ -153,6 +154,9 @@ def _tar_members(path: Path, file: IO[bytes]) -> Iterator[Member]:
             if len(content) != info.size:
                 raise ConfigError(f"{path}: member {info.name!r} is cut off")
             yield place, content
+        rest = unpacked[archive.offset :]
+        if not rest or rest.strip(b"\0"):  # tarfile takes a broken header for the end
+            raise ConfigError(f"{path} is damaged or cut off after {len(seen)} files")
 
 
 def _unpacked(path: Path, file: IO[bytes]) -> bytes:

@@ -1,29 +1,32 @@
 """kernels: write a faster ModelNew for a PyTorch Model; judged for correctness and speed.
 
-    tripos run -b kernels -m MODEL --attempts 3                       our cases, on this machine's processor
-    tripos run -b kernels -m MODEL --subset gpu --split t1,t2         on a GPU, two tiers
-    tripos run -b kernels -m MODEL --data KernelBench/KernelBench     other cases with the same contract
+    tripos run -b kernels -m MODEL --attempts 3                                   our cases, on this machine's processor
+    tripos run -b kernels -m MODEL --subset gpu --split t1,t2                     on a GPU, two tiers
+    tripos run -b kernels -m MODEL --data KernelBench/KernelBench                 other cases with the same contract
+    tripos run -b kernels -m MODEL --setting mode=correctness --setting threads=2
 
-`--subset` is the backend (cpu, gpu, npu), `+correctness` after it leaves the timing out; `--split` chooses tiers; a prompt
-variant is a language (dsl). `is_correct` and the value are correctness, as the seed's pass@N counts it; further metrics are
-`speedup`, `kernel_score` (the seed's 60/40 score, 0..100), `baseline_ms`, `solution_ms`. Where a kernel was correct but its
-time too unsteady to know (`noisy`), its speedup is reported and its score is that of no speedup. Slices are tiers.
+`--subset` is the backend (cpu, gpu, npu); `--split` chooses tiers, which are the slices; a prompt variant is a language (dsl);
+settings are those of `KernelScorer`, `mode` (full, correctness) and `arch`, the hardware that the prompt names. `is_correct`
+and the value are correctness, as the seed's pass@N counts it; further metrics are `speedup`, `kernel_score` (the seed's 60/40
+score, 0..100), `baseline_ms`, `solution_ms`. Where a kernel was correct but its time too unsteady to know (`noisy`), its
+speedup is reported and its score is that of no speedup.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.core.errors import ConfigError, ScorerError
+from tripos.core.errors import ConfigError, ScorerError, unknown
 from tripos.core.records import Extraction, Outcome, Sample, Verdict
 from tripos.kernels import case as cases
 from tripos.kernels.contract import as_solution, extract_solution, read_contract
-from tripos.kernels.evaluate import Conditions, Evaluator, Timing
+from tripos.kernels.evaluate import Conditions, Evaluator
+from tripos.kernels.isolation.box import Timing
 from tripos.kernels.outcome import OURS, PASSING
 from tripos.kernels.prompt import DSLS, kernel_prompt
 from tripos.kernels.scoring import case_score
@@ -31,29 +34,63 @@ from tripos.kernels.targets import Target, resolve_target
 from tripos.scoring.scorer import Answer, Instruments, scorer
 from tripos.scoring.structured import graded, unreadable
 
-CORRECTNESS = "+correctness"
-SHORT = 0.2  # seconds of timing in the self-test
+OPTIONAL = ("rtol", "atol")
+SETTINGS = (
+    "mode",
+    "arch",
+    "dsl",
+    "rule",
+    "rtol",
+    "atol",
+    "input_sets",
+    "threads",
+    "budget_seconds",
+    "precision",
+    "compile",
+    "timeout_seconds",
+)
 
 
-@benchmark("kernels", category="kernels", summary="Compute kernels: correct, and faster than PyTorch", size="48", licence="Apache-2.0")
+@benchmark(
+    "kernels",
+    category="kernels",
+    summary="Compute kernels: correct, and faster than PyTorch",
+    size="our cases, or a directory",
+    licence="Apache-2.0",
+    settings=SETTINGS,
+)
 def kernels(options: Options) -> Benchmark:
     """Composes the benchmark."""
     refuse("kernels", options, "shots", "judge")
-    chosen = options.subset or "cpu"
-    target = resolve_target(chosen.removesuffix(CORRECTNESS))
-    tiers = [tier.strip() for tier in options.split.split(",")] if options.split else None
-    source = CaseFiles(options.data or cases.own_cases(), target, tuple(tiers) if tiers else None)
+    own = options.settings
+    target = resolve_target(options.subset or "cpu", arch=own.get("arch"), dsl=own.get("dsl"))
+    tiers = tuple(tier.strip() for tier in options.split.split(",")) if options.split else None
+    source = CaseFiles(options.data or cases.own_cases(), target, tiers)
     languages = {name: _asking(target, name) for name, dsl in DSLS.items() if target.key in dsl.devices}
+    if target.dsl not in languages:
+        raise ConfigError(unknown(f"dsl of backend {target.key}", target.dsl, languages))
     return Benchmark(
         samples=source,
         prompt=languages[target.dsl],
         variants=languages,
         transform=KernelCode(),
-        scorer=KernelScorer(device=target.device, seed=options.seed, timed=not chosen.endswith(CORRECTNESS)),
+        scorer=_scorer(options, target),
         calibration=lambda: _calibration(source),
         per_subject=("tier",),
         perfect=lambda sample: fenced(as_solution(sample.reference["source"])),
     )
+
+
+def _scorer(options: Options, target: Target) -> KernelScorer:
+    """The scorer with the user's settings."""
+    mode, plain = options.setting("mode", "full"), KernelScorer()
+    if mode not in ("full", "performance", "correctness"):
+        raise ConfigError(unknown("mode", mode, ("full", "performance", "correctness")))
+    given = {
+        name: options.setting(name, getattr(plain, name)) for name in SETTINGS[3:] if name in options.settings and name not in OPTIONAL
+    }
+    given |= {name: options.setting(name, 0.0) for name in OPTIONAL if name in options.settings}
+    return replace(plain, device=target.device, seed=options.seed, timed=mode != "correctness", **given)
 
 
 @dataclass(frozen=True)
@@ -112,7 +149,8 @@ class KernelScorer:
 
     Args:
         device: cpu, cuda, npu. seed: of weights and checked inputs. timed: whether to time at all.
-        rule: how outputs are compared. input_sets, threads, budget_seconds: see `evaluate.Conditions`.
+        rule, rtol, atol, input_sets, threads, timeout_seconds: see `evaluate.Conditions`.
+        budget_seconds, precision, compile: see `isolation.box.Timing`.
     """
 
     name: ClassVar[str]
@@ -123,9 +161,13 @@ class KernelScorer:
     seed: int = 42
     timed: bool = True
     rule: str = "calibrated"
+    rtol: float | None = None
+    atol: float | None = None
     input_sets: int = 3
     threads: int = 1
     budget_seconds: float = 2.0
+    precision: float = 0.01
+    compile: bool = False
     timeout_seconds: float = 120.0
 
     async def prepare(self, instruments: Instruments) -> None:
@@ -143,8 +185,8 @@ class KernelScorer:
         if not isinstance(code, str) or not code.strip():
             return unreadable(answer, "no code found")
         evaluator = await self._evaluator(instruments)
-        about = {"tier": str(sample.metadata["tier"]), "case_name": str(sample.metadata["case_name"])}
-        record = await evaluator.evaluate(sample.reference["source"], code, **about)
+        tier, case_name = str(sample.metadata["tier"]), str(sample.metadata["case_name"])
+        record = await evaluator.evaluate(sample.reference["source"], code, tier=tier, case_name=case_name)
         outcome = record["outcome"]
         if outcome == "case_error":
             return Verdict(value=None, is_correct=None, outcome=Outcome.SAMPLE_INVALID, details={"reason": record["error"], **record})
@@ -155,10 +197,12 @@ class KernelScorer:
     async def _evaluator(self, instruments: Instruments) -> Evaluator:
         if instruments.opened is None:
             raise ScorerError("the kernel scorer keeps a box open and needs `Instruments.opened`")
-        timing = Timing(budget_seconds=self.budget_seconds) if self.timed else None
+        timing = Timing(self.budget_seconds, self.precision, self.compile) if self.timed else None
         conditions = Conditions(
             device=self.device,
             rule=self.rule,
+            rtol=self.rtol,
+            atol=self.atol,
             input_sets=self.input_sets,
             seed=self.seed,
             threads=self.threads,

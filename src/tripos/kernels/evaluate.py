@@ -186,7 +186,7 @@ class Evaluator:
             threads=asked.threads,
             device=asked.device if asked.device == "cpu" else f"{asked.device}:0",
             environment={visible: str(number)} if visible else {},
-            deadlines={each: asked.timeout_seconds for each in phases},
+            deadlines=dict.fromkeys(phases, asked.timeout_seconds),
             timing=asked.timing,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -40,18 +40,7 @@ def extract_best(
         ConfigError: bad team or case name, a correct attempt without its code, the directory cannot be written; or as `aggregate.filed`.
     """
     team_name(team)
-    by_case = filed(records, cases, pass_n)
-    chosen = []
-    for case in cases:
-        best = best_attempt(list(by_case[case.key].values()))
-        if best is None or status_of(best["outcome"]) != "pass":
-            continue
-        code = sources.get((case.tier, case.case_name, best["attempt"]))
-        if not code:
-            raise ConfigError(f"{case.label}: attempt {best['attempt']} is the best correct one, but its code is not there")
-        if not (NAME.fullmatch(case.tier) and NAME.fullmatch(case.case_name)):
-            raise ConfigError(f"case {case.label!r} has a name that cannot become a file")
-        chosen.append((case, best, code))
+    chosen = [(case, best, _code(case, best, sources)) for case, best in _best_of(records, cases, pass_n)]
     try:
         home = _fresh(directory, team)
         for case, _, code in chosen:
@@ -68,6 +57,24 @@ def extract_best(
     }
     write_json(home / META, meta)
     return home
+
+
+def _best_of(records: Iterable[Record], cases: Sequence[Case], pass_n: int) -> Iterator[tuple[Case, Record]]:
+    """Every case that was solved, with its best attempt."""
+    by_case = filed(records, cases, pass_n)
+    for case in cases:
+        best = best_attempt(list(by_case[case.key].values()))
+        if best is not None and status_of(best["outcome"]) == "pass":
+            yield case, best
+
+
+def _code(case: Case, best: Record, sources: Mapping[tuple[str, str, int], str]) -> str:
+    if not (NAME.fullmatch(case.tier) and NAME.fullmatch(case.case_name)):
+        raise ConfigError(f"case {case.label!r} has a name that cannot become a file")
+    code = sources.get((case.tier, case.case_name, best["attempt"]))
+    if not code:
+        raise ConfigError(f"{case.label}: attempt {best['attempt']} is the best correct one, but its code is not there")
+    return code
 
 
 def _fresh(directory: Path, team: str) -> Path:

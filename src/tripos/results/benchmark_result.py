@@ -22,6 +22,7 @@ from tripos.results.rows import ProjectionRepo, Row, TrialSummaryRow
 
 if TYPE_CHECKING:
     from tripos.results.artifacts import ArtifactBundle
+    from tripos.results.comparison import ComparisonTable
     from tripos.results.evaluation_report import EvaluationReport
     from tripos.results.score_table import ScoreTable
     from tripos.results.timeline import RecordTimelineView, RecordType
@@ -140,6 +141,7 @@ class BenchmarkResult:
         p_value_correction: str = "none",
         margin: float = 0.0,
         level: float = 0.95,
+        better: str | None = None,
     ) -> list[Row]:
         """Compares models pair by pair within each group; rows have the seed's keys first, then those of `ComparisonRow`.
 
@@ -147,6 +149,7 @@ class BenchmarkResult:
             baseline_model_id, treatment_model_id: one or both; with one, it meets every other model; with none, all pairs.
             p_value_correction: none, bonferroni, holm, bh or by, over all rows of this call.
             margin: the largest difference that does not matter.
+            better: `more` or `less` of the metric; None: what the results and its name say.
 
         Raises:
             UnsupportedKey, ConfigError: an unknown key, metric, model or correction, fewer than two models, or nothing to pair.
@@ -154,11 +157,44 @@ class BenchmarkResult:
         from tripos.results.comparison import NEEDS, compare
 
         (table,) = self._tables(metric_id, [group_by, *(n for n in NEEDS if n != canonical(group_by))], compared=True)
-        models = sorted(str(label) for label in table.columns["model_id"].labels)
+        models = sorted(map(str, table.columns["model_id"].occurring()))
         pairs = _pairs(models, baseline_model_id, treatment_model_id)
         correction = str(getattr(p_value_correction, "value", p_value_correction))
-        rows = compare(table, pairs, group_by=group_by, correction=correction, margin=margin, level=level)
+        rows = compare(table, pairs, group_by=group_by, correction=correction, margin=margin, level=level, better=better)
         return [row.plain(group_by) for row in rows]
+
+    def compare(
+        self,
+        *,
+        trial_hash: str | None = None,
+        metric_id: str | None = None,
+        task_id: str | None = None,
+        baseline_model_id: str | None = None,
+        treatment_model_id: str | None = None,
+        p_value_correction: str = "none",
+    ) -> ComparisonTable:
+        """Compares models pair by pair within each task (slice) for each metric. All rows are one family of tests.
+
+        Args:
+            trial_hash: keep to one trial. A trial is of one model, so this is for repositories that count otherwise.
+            metric_id, task_id: keep to one metric, one slice.
+            baseline_model_id, treatment_model_id, p_value_correction: as of `paired_compare`.
+
+        Raises:
+            ConfigError: an unknown trial, metric, slice, model or correction, fewer than two models, or nothing to pair.
+        """
+        from tripos.results.comparison import NEEDS, ComparisonTable, compare
+        from tripos.results.score_table import order_of
+
+        if trial_hash is not None and not self._counts(trial_hash):
+            raise ConfigError(f"trial {trial_hash!r} is none of the {len(self.trial_hashes)} trials of these results")
+        chosen = self if trial_hash is None else self._view(trial_hashes=[trial_hash])
+        tables = [table.where("slice_id", task_id, "task") for table in chosen._tables(metric_id, ["slice_id", *NEEDS], compared=True)]
+        models = sorted({str(label) for table in tables for label in table.columns["model_id"].occurring()})
+        pairs = _pairs(models, baseline_model_id, treatment_model_id)
+        rows = compare(tables, pairs, group_by="slice_id", correction=str(getattr(p_value_correction, "value", p_value_correction)))
+        named = sorted(rows, key=lambda r: (order_of(r.task_id), r.metric_id, r.baseline_model_id, r.treatment_model_id))
+        return ComparisonTable(named)
 
     def leaderboard(self, *, metric_id: str | None = None, task_id: str | None = None) -> list[Row]:
         """Models by slice, best first: {model_id, task_id, metric_id, mean, count, min, max, …}; `task_id` keeps to one slice."""
@@ -170,7 +206,7 @@ class BenchmarkResult:
         """The same trials under the scoring that rests on a transform, by its hash or a name. Raises UnknownOverlay."""
         if isinstance(self.projection_repo, Projections):
             self.projection_repo.parts(None, transform_hash)
-        return self._view(transform_hash=transform_hash, evaluation_hash=None)
+        return self._view(active_transform_hash=transform_hash, active_evaluation_hash=None)
 
     def for_evaluation(self, evaluation_hash: str) -> BenchmarkResult:
         """The same trials under another scoring, by name or hash. Raises UnknownOverlay with the list of what there is."""
@@ -178,7 +214,7 @@ class BenchmarkResult:
             self.projection_repo.parts(evaluation_hash)
         elif self.evaluation_hashes and evaluation_hash not in self.evaluation_hashes:
             raise UnknownOverlay(unknown("evaluation", evaluation_hash, self.evaluation_hashes))
-        return self._view(transform_hash=None, evaluation_hash=evaluation_hash)
+        return self._view(active_transform_hash=None, active_evaluation_hash=evaluation_hash)
 
     def persist_artifacts(self, *, storage_root: str | Path) -> ArtifactBundle:
         """Writes the aggregate by model, slice, metric and prompt variant as JSON and Markdown; see `write_bundle`."""
@@ -295,18 +331,19 @@ class BenchmarkResult:
             raise ConfigError("this needs the results of a store; open them with BenchmarkResult.open(…)")
         return self.projection_repo
 
-    def _view(self, *, transform_hash: str | None, evaluation_hash: str | None) -> BenchmarkResult:
-        return BenchmarkResult(
-            projection_repo=self.projection_repo,
-            trial_hashes=self._trial_hashes if self._chosen is not None else None,
-            transform_hashes=self.transform_hashes,
-            evaluation_hashes=self.evaluation_hashes,
-            active_transform_hash=transform_hash,
-            active_evaluation_hash=evaluation_hash,
-            benchmark_id=self.benchmark_id,
-            slice_ids=self.slice_ids,
-            prompt_variant_ids=self.prompt_variant_ids,
-        )
+    def _view(self, **changed: Any) -> BenchmarkResult:
+        same = {
+            "projection_repo": self.projection_repo,
+            "trial_hashes": self._trial_hashes if self._chosen is not None else None,
+            "transform_hashes": self.transform_hashes,
+            "evaluation_hashes": self.evaluation_hashes,
+            "active_transform_hash": self.active_transform_hash,
+            "active_evaluation_hash": self.active_evaluation_hash,
+            "benchmark_id": self.benchmark_id,
+            "slice_ids": self.slice_ids,
+            "prompt_variant_ids": self.prompt_variant_ids,
+        }
+        return BenchmarkResult(**same | changed)
 
 
 def _pairs(models: Sequence[str], baseline: str | None, treatment: str | None) -> list[tuple[str, str]]:

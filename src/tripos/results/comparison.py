@@ -20,7 +20,6 @@ from tripos.results.group_keys import OF_CANDIDATE, canonical
 from tripos.results.items import Codes, Floats, within_unit
 from tripos.results.missing import Bounds, bounds, delta_bounds
 from tripos.results.paired import Paired, paired
-from tripos.results.result_file import ResultFile
 from tripos.results.rows import UnsupportedKey, has_unit
 from tripos.results.score_table import ScoreTable, dense, order_of
 from tripos.results.verdict import Verdict, verdict
@@ -76,6 +75,17 @@ class ComparisonRow:
         return {group_by: group, **row}
 
 
+@dataclass(frozen=True)
+class ComparisonTable:
+    """What `BenchmarkResult.compare` gives: rows sorted by task, metric, baseline and treatment."""
+
+    rows: list[ComparisonRow]
+
+    def plain(self) -> list[dict[str, Any]]:
+        """As JSON objects, `task_id` first."""
+        return [row.plain("task_id") for row in self.rows]
+
+
 class _Side(NamedTuple):
     """One side of a comparison within a group: a mean for every item that either side planned (NaN: not scored)."""
 
@@ -127,7 +137,7 @@ def compare(
     if better not in (None, MORE, LESS):
         raise ConfigError(unknown("direction", str(better), (MORE, LESS)))
     matches = [match for table in tables for match in _matches(table, pairs, side, group_by, better)]
-    if not any(all(np.isfinite(s.means).any() for s in m.sides) for m in matches) and not _in_common(tables[0], pairs, side, group_by):
+    if not any(all(np.isfinite(s.means).any() for s in m.sides) for m in matches) and not in_common(tables[0], pairs, side, group_by):
         raise ConfigError(f"{_names(pairs)} have no {group_by} in common: there is nothing to pair")
     measured = [match.paired(level) for match in matches]
     family = sum(m is not None for m in measured)
@@ -136,37 +146,6 @@ def compare(
         raise ConfigError(f"no record was scored for {metrics} on both sides of {_names(pairs)}: there is nothing to pair")
     adjusted = adjust([m.p_value if m is not None else None for m in measured], correction)
     return [_row(match, m, p, correction, margin, level, family) for match, m, p in zip(matches, measured, adjusted, strict=True)]
-
-
-def compare_files(
-    files: Sequence[ResultFile],
-    *,
-    metric: str = "accuracy",
-    group_by: str = "benchmark",
-    correction: str = "holm",
-    margin: float = 0.0,
-    level: float = 0.95,
-    every_pair: bool = False,
-    better: str | None = None,
-) -> list[ComparisonRow]:
-    """Compares the first file with every other one (or every pair), per group. All rows are one family of tests.
-
-    Args:
-        metric: `accuracy`, `score`, a further metric or any number of the records.
-        group_by: `benchmark`, `subject`, `slice_id`, `prompt_variant_id` or any other field that says something of the question.
-        margin: the largest difference that does not matter; makes `equivalent` a possible decision.
-        better: `more` or `less`; None: what the files and the metric's name say (of latencies, costs and error rates, less).
-
-    Raises:
-        ConfigError: fewer than two files, an unknown metric or group, or no record in common.
-    """
-    from tripos.results.file_scores import SIDE, pairs_of, table_of_files
-
-    if len(files) < 2:
-        raise ConfigError("compare needs at least two results files")
-    table, names = table_of_files(files, metric, [group_by])
-    pairs = pairs_of(names, every_pair=every_pair)
-    return compare(table, pairs, side=SIDE, group_by=group_by, correction=correction, margin=margin, level=level, better=better)
 
 
 def disagreements(table: ScoreTable, before: str, after: str, *, side: str = "model_id") -> list[tuple[str, float, float]]:
@@ -182,7 +161,7 @@ def disagreements(table: ScoreTable, before: str, after: str, *, side: str = "mo
 
 
 def _check(tables: Sequence[ScoreTable], pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> None:
-    known = [str(label) for label in tables[0].columns[side].labels]
+    known = list(map(str, tables[0].columns[side].occurring()))
     for name in (name for pair in pairs for name in pair):
         if name not in known:
             raise ConfigError(unknown(side.removesuffix("_id"), name, known))
@@ -273,7 +252,7 @@ def direction(table: ScoreTable, better: str | None = None) -> bool | None:
     return False if table.lower_is_better is None and within_unit(known) else table.lower_is_better
 
 
-def _in_common(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> bool:
+def in_common(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> bool:
     """Whether any pair has a group in common."""
     groups, sides = table.columns[canonical(group_by)].codes, table.columns[side]
     of_side = {name: set(groups[np.isin(sides.codes, sides.codes_of([name]))].tolist()) for pair in pairs for name in pair}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +11,10 @@ import numpy as np
 
 from tripos.core.errors import ConfigError, StoreError, unknown
 from tripos.results.comparison import NEEDS
-from tripos.results.file_scores import SIDE, merged, side_names, table_of_files
+from tripos.results.file_scores import SIDE, merged, side_names, table_of_file
 from tripos.results.overlays import DEFAULT
 from tripos.results.projections import Projections
-from tripos.results.result_file import read_results
+from tripos.results.result_file import ResultFile, read_results
 from tripos.results.score_table import Column, ScoreTable
 from tripos.store.database import Database
 from tripos.store.reading import Reader
@@ -31,27 +32,25 @@ class Contender(NamedTuple):
 
 
 def contend(
-    names: Sequence[str], metric: str, group_by: str, *, store: str, scores: str = DEFAULT, benchmark: str | None = None
+    named: Sequence[str | ResultFile], metric: str, group_by: str, *, store: str, scores: str = DEFAULT, benchmark: str | None = None
 ) -> tuple[ScoreTable, list[str], list[str]]:
     """(one table of all sides, their names in the order given, the simulated models among them).
 
     Args:
-        names: a results file, `run:ID`, `model:NAME`, or a run id or model that the store knows. A model means the newest run of
+        named: a results file, `run:ID`, `model:NAME`, or a run id or model that the store knows. A model means the newest run of
             each of its configurations, of `benchmark` where one is given. Those of one model on different benchmarks are one side.
         scores: the scoring of runs: `default`, a name or a hash.
 
     Raises:
         ConfigError, StoreError: a name fits nothing; says what there is.
     """
-    sides = _by_model([_contender(name, metric, group_by, store, scores, benchmark) for name in names])
-    if len(sides) < 2:
-        raise ConfigError(f"compare needs at least two results files, runs or models; got one of {sides[0].model if sides else 'none'}")
+    sides = _by_model([_contender(name, metric, group_by, store, scores, benchmark) for name in named])
     called = side_names([s.model for s in sides], [s.place for s in sides])
     tables = []
     for name, contender in zip(called, sides, strict=True):
         rows = np.zeros(len(contender.table), np.int32)
         table = contender.table
-        tables.append(ScoreTable(metric_id=metric, values=table.values, columns={**table.columns, SIDE: Column(rows, [name])}))
+        tables.append(replace(table, columns={**table.columns, SIDE: Column(rows, [name])}))
     return merged(tables), called, sorted(frozenset().union(*(s.simulated for s in sides)))
 
 
@@ -72,12 +71,13 @@ def _by_model(contenders: Sequence[Contender]) -> list[Contender]:
     return sides
 
 
-def _contender(name: str, metric: str, group_by: str, store: str, scores: str, benchmark: str | None) -> Contender:
+def _contender(name: str | ResultFile, metric: str, group_by: str, store: str, scores: str, benchmark: str | None) -> Contender:
+    if isinstance(name, ResultFile):
+        made_up = frozenset(str(r.get("model")) for r in name.records if r.get("simulated"))
+        return Contender(name.model, name.path.stem, table_of_file(name, metric, [group_by]), made_up)
     path = Path(name)
     if not name.startswith((RUN, MODEL)) and (path.is_file() or path.suffix in (".jsonl", ".json")):
-        file = read_results(path)
-        made_up = frozenset(str(r.get("model")) for r in file.records if r.get("simulated"))
-        return Contender(file.model, path.stem, table_of_files([file], metric, [group_by])[0], made_up)
+        return _contender(read_results(path), metric, group_by, store, scores, benchmark)
     runs = _of_store(name, store, scores, benchmark)
     keys = [group_by, *NEEDS]
     models = {run.row.model for run in runs.runs}

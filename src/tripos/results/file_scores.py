@@ -14,20 +14,19 @@ from tripos.core.records import Outcome
 from tripos.results.comparison import NEEDS
 from tripos.results.direction import agreed, lower_is_better
 from tripos.results.group_keys import canonical
-from tripos.results.items import Floats
 from tripos.results.result_file import ResultFile, metric_of
 from tripos.results.score_table import Coder, ScoreTable
 
 SIDE = "side"
-"""The column that says from which file (or run) a row comes."""
+"""The column that says whose a row is."""
 _FIELDS = {"benchmark_id": "benchmark", "model_id": "model", "item_id": "record_id"}
 """Where a file has another name for a key."""
 _ABSENT = {"prompt_variant_id": "default", "cluster": None}
 """What stands for a field that older files, and those of others, do not have."""
 
 
-def table_of_files(files: Sequence[ResultFile], metric: str, keys: Collection[str] = ()) -> tuple[ScoreTable, list[str]]:
-    """(table, name of each file): the model, with the file's name where two files are of one model.
+def table_of_file(file: ResultFile, metric: str, keys: Collection[str] = ()) -> ScoreTable:
+    """A metric of a file.
 
     Args:
         keys: group keys beside those of every comparison; any field of the records will do.
@@ -35,23 +34,20 @@ def table_of_files(files: Sequence[ResultFile], metric: str, keys: Collection[st
     Raises:
         ConfigError: the records have no such metric or field; says which they have.
     """
-    names = side_names([f.model for f in files], [f.path.stem for f in files])
-    wanted = sorted({"benchmark_id", "model_id", *NEEDS, *(canonical(k) for k in keys)})
-    coders = {key: Coder() for key in (SIDE, *wanted)}
-    values: list[Floats] = []
-    for name, file in zip(names, files, strict=True):
-        scores = [metric_of(record, metric) for record in file.records]
-        values.append(np.array([math.nan if s is None else s for s in scores], np.float64))
-        coders[SIDE].add_constant(name, len(file.records))
-        for key in wanted:
-            coders[key].add([_field(record, key, file) for record in file.records])
-    columns = {key: coder.column() for key, coder in coders.items()}
-    less = agreed((_lower_is_better(file, metric) for file in files), metric)
-    return ScoreTable(metric_id=metric, values=np.concatenate(values), columns=columns, lower_is_better=less), names
+    scores = [metric_of(record, metric) for record in file.records]
+    columns = {}
+    for key in sorted({"benchmark_id", "model_id", *NEEDS, *(canonical(k) for k in keys)}):
+        coder = Coder()
+        coder.add([_field(record, key, file) for record in file.records])
+        columns[key] = coder.column()
+    values = np.array([math.nan if s is None else s for s in scores], np.float64)
+    return ScoreTable(metric_id=metric, values=values, columns=columns, lower_is_better=_lower_is_better(file, metric))
 
 
-def pairs_of(names: Sequence[str], *, every_pair: bool) -> list[tuple[str, str]]:
-    """The first with each other one, or every pair."""
+def pairs_of(names: Sequence[str], *, every_pair: bool = False) -> list[tuple[str, str]]:
+    """The first with each other one, or every pair. Raises ConfigError where there is only one."""
+    if len(names) < 2:
+        raise ConfigError(f"compare needs at least two results files, runs or models; got one of {', '.join(names) or 'none'}")
     return list(combinations(names, 2)) if every_pair else [(names[0], name) for name in names[1:]]
 
 

@@ -5,7 +5,7 @@ A file may hold two lines of one record (an attempt that failed and was asked ag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,6 @@ class ResultFile:
         return str(self.records[0].get("benchmark", "")) if self.records else str((self.summary or {}).get("benchmark", ""))
 
     @property
-    def benchmarks(self) -> set[str]:
-        """Benchmarks of the records."""
-        return {str(r.get("benchmark", "")) for r in self.records}
-
-    @property
     def model(self) -> str:
         """Model of the records."""
         return str(self.records[0].get("model", "")) if self.records else str((self.summary or {}).get("model", ""))
@@ -57,21 +52,6 @@ def read_results(path: Path) -> ResultFile:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     return ResultFile(path, list(newest.values()), read_summary(path))
-
-
-def by_model(files: Sequence[ResultFile]) -> list[ResultFile]:
-    """Files of one model on different benchmarks become one, so that a whole suite is compared as one family of tests.
-
-    Two files of one model on the same benchmark stay apart: they are two ways to run it, and may be what is compared.
-    """
-    merged: list[ResultFile] = []
-    for file in files:
-        mate = next((i for i, m in enumerate(merged) if m.model == file.model and not m.benchmarks & file.benchmarks), None)
-        if mate is None:
-            merged.append(file)
-        else:
-            merged[mate] = ResultFile(merged[mate].path, merged[mate].records + file.records, None)
-    return merged
 
 
 def key_of(record: dict[str, Any]) -> Key:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tripos.core.errors import ConfigError, unknown
 from tripos.results.items import Codes, Floats
 
 Small = NDArray[np.int32]
@@ -32,6 +33,10 @@ class Column:
     def select(self, rows: NDArray[np.bool_]) -> Column:
         """The rows of a mask."""
         return Column(self.codes[rows], self.labels)
+
+    def occurring(self) -> list[Any]:
+        """The labels that a row has."""
+        return [self.labels[code] for code in np.flatnonzero(np.bincount(self.codes, minlength=len(self.labels)))]
 
     def relabelled(self, labels: Sequence[Hashable]) -> Column:
         """The same rows under other labels, one for each of `self.labels`; equal ones become one."""
@@ -112,9 +117,14 @@ class ScoreTable:
             lower_is_better=self.lower_is_better,
         )
 
-    def column(self, key: str) -> Column:
-        """The column of a key."""
-        return self.columns[key]
+    def where(self, key: str, label: str | None, what: str) -> ScoreTable:
+        """The rows with a label; all for None. Raises ConfigError for a label that no row has; `what` is what a person calls it."""
+        if label is None:
+            return self
+        column = self.columns[key]
+        if label not in (known := column.occurring()):
+            raise ConfigError(unknown(what, label, map(str, known)))
+        return self.select(np.isin(column.codes, column.codes_of([label])))
 
     def combined(self, keys: Sequence[str]) -> tuple[Codes, Codes]:
         """(code of each row, first row of each code) over the distinct combinations of keys; codes are dense and sorted by the keys'."""

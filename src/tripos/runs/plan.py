@@ -94,7 +94,15 @@ def compose(spec: RunSpec) -> tuple[Entry, Benchmark]:
         ConfigError: unknown benchmark or prompt variant.
     """
     entry = benchmarks.get(spec.benchmark)
-    options = Options(split=spec.split, subset=spec.subset, data=spec.data, seed=spec.seed, shots=spec.shots, judge=spec.choice_judge)
+    options = Options(
+        split=spec.split,
+        subset=spec.subset,
+        data=spec.data,
+        seed=spec.seed,
+        shots=spec.shots,
+        judge=spec.choice_judge,
+        settings=spec.settings,
+    )
     return entry, entry.build(options)
 
 
@@ -118,8 +126,16 @@ async def prepare(spec: RunSpec, endpoints: Endpoints, reader: Reader) -> Plan:
     overlay = overlay_of(benchmark, judge_identity)
     asked = {"model": spec.model.name, "engine": engine, "options": _named_options(spec, endpoint), "params": spec.params}
     identity = {**asked, "backend": backend.identity()}
-    choice = {"benchmark": spec.benchmark, "split": spec.split, "subset": spec.subset, "shots": spec.shots, "partition": spec.partition}
+    choice: dict[str, Any] = {
+        "benchmark": spec.benchmark,
+        "split": spec.split,
+        "subset": spec.subset,
+        "shots": spec.shots,
+        "partition": spec.partition,
+    }
     choice["data"] = str(spec.data.expanduser().resolve()) if spec.data is not None else None
+    if spec.settings:
+        choice["settings"] = spec.settings
     seed = spec.seed if benchmark.samples.endless else None
     run_key = digest({**identity, **choice, "variants": sorted(variants), "overlay": overlay, "seed": seed})
     run_id, nonce = _epoch(run_key, spec, reader)

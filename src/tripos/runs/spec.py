@@ -73,6 +73,7 @@ class RunSpec:
         max_cost_usd, max_tokens_total: budgets of the whole command; None means unlimited.
         stream: None means as `telemetry` has it, which wants the time to the first token.
         choice_judge: "never" | "fallback" | "always": when the judge reads the letter of a multiple-choice answer.
+        settings: the benchmark's own settings (see `tripos list --json`).
         external_base_url, external_api_key: endpoint of the hermes and openclaw backends (`[backend.external]`).
     """
 
@@ -89,6 +90,7 @@ class RunSpec:
     data: Path | None = None
     shots: int = 0
     choice_judge: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
     agent: str | None = None
     tools: tuple[str, ...] = ()
     max_turns: int | None = None

@@ -73,7 +73,11 @@ class Took(msgspec.Struct, frozen=True, array_like=True):
 
 
 class TrialPlanned(_Event, frozen=True, kw_only=True, tag="trial_planned"):
-    """A sample was taken into the run: its labels, the rendered prompt, the reference, and when this was done."""
+    """A sample was taken into the run: its labels, the rendered prompt, the reference.
+
+    `prepared` is a list: Unix seconds at which reading the sample began; in microseconds after that when it was there, and when rendering
+    the prompt began and ended.
+    """
 
     record_id: str
     prompt_variant_id: str = "default"
@@ -133,7 +137,8 @@ class Scored(_Event, frozen=True, kw_only=True, tag="scored"):
     """What the scorer said of a candidate; outcome `judge_failed` when it could not.
 
     `graded` names the answer that was graded, as `Reader.answer_name` gives it; None means the answer in this very stream.
-    `started_at` is when this grading began; None in a log of another tool that does not say.
+    `started_at` is when this grading began; None in a log of another tool that does not say. `took` is a list, in microseconds after
+    that: when the answer had been parsed, when scoring began, when it ended.
     """
 
     candidate_id: str

@@ -38,7 +38,7 @@ Leaf = Any
 WIDENING = 10.0
 WIDEST = 0.1
 MOST_JUMPS = 0.05
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 _FLOORS = {torch.float64: 1e-11, torch.float32: 2e-5, torch.float16: 2 * 2.0**-10, torch.bfloat16: 2 * 2.0**-7}
 _OCTAVES, _STEPS = 64, 4
 

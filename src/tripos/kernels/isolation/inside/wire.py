@@ -19,7 +19,7 @@ class Broken(Exception):
 
 
 class Late(Exception):
-    """Nothing came before the deadline."""
+    """Nothing came, or nobody listened, before the deadline."""
 
 
 class Channel:
@@ -28,13 +28,19 @@ class Channel:
     def __init__(self, end: socket.socket) -> None:
         self.end = end
 
-    def send(self, message: dict[str, Any]) -> None:
-        """Raises Broken when nobody listens."""
+    def send(self, message: dict[str, Any], deadline: float | None = None) -> None:
+        """Raises Broken when the other end is closed, Late when nobody reads what is there already."""
         body = json.dumps(message).encode()
-        try:
-            self.end.sendall(len(body).to_bytes(4, "big") + body)
-        except OSError as error:
-            raise Broken(str(error)) from error
+        rest = memoryview(len(body).to_bytes(4, "big") + body)
+        while rest:
+            if not select.select([], [self.end], [], _left(deadline))[1]:
+                raise Late()
+            try:
+                rest = rest[self.end.send(rest, socket.MSG_DONTWAIT) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise Broken(str(error)) from error
 
     def receive(self, deadline: float | None = None) -> dict[str, Any]:
         """The next message. Raises Broken, Late."""
@@ -53,7 +59,7 @@ class Channel:
         """The next `size` bytes. Raises Broken, Late."""
         parts, missing = [], size
         while missing:
-            if deadline is not None and not select.select([self.end], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if deadline is not None and not select.select([self.end], [], [], _left(deadline))[0]:
                 raise Late()
             try:
                 piece = self.end.recv(min(missing, 1 << 20))
@@ -64,3 +70,11 @@ class Channel:
             parts.append(piece)
             missing -= len(piece)
         return b"".join(parts)
+
+    def pending(self) -> bool:
+        """Whether the other side has said something that nobody has read."""
+        return bool(select.select([self.end], [], [], 0)[0])
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())

@@ -1,0 +1,383 @@
+"""`tripos kernels`: compute kernels, correct and fast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tripos.cli import options
+from tripos.core.errors import ConfigError
+from tripos.kernels.targets import ALL, TARGETS
+
+if TYPE_CHECKING:
+    from tripos.kernels.assess import Assessment
+    from tripos.kernels.payload import Payload
+
+F = TypeVar("F", bound=Callable[..., Any])
+_path = click.Path(path_type=Path)
+_o = click.option
+
+
+def _group(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+_which = _group(
+    _o("--cases-dir", type=_path, help="Directory of cases {tier}/{case}.py.  [default: ours]"),
+    _o("--tiers", multiple=True, help="Only this tier (t1, t2, ...); may be repeated."),
+    _o("--cases", multiple=True, help="Only this case (gelu, t1/gelu); may be repeated."),
+    _o("--filter", "substring", help="Only cases whose name contains this text."),
+)
+_where = _group(
+    _o("--backend", type=click.Choice([*TARGETS, ALL]), default="cpu", show_default=True, help="What the kernels run on."),
+    _o("--backends", multiple=True, type=click.Choice(list(TARGETS)), help="With --backend all: only this one; may be repeated."),
+    _o("--arch", help="Hardware, as the prompt names it."),
+    _o("--dsl", help="Language of the kernels: pytorch, cpp, cuda, triton_cuda, triton_ascend."),
+    _o("--backend-name", help="Name of the toolchain."),
+    _o("--devices", multiple=True, type=int, help="Number of a device to use; may be repeated.  [default: all]"),
+)
+_how = _group(
+    _o("--mode", type=click.Choice(["correctness", "performance", "full"]), default="full", show_default=True, help="What to find out."),
+    _o("--rule", type=click.Choice(["calibrated", "dtype", "strict"]), default="calibrated", show_default=True, help="When outputs agree."),
+    _o("--rtol", type=click.FloatRange(min=0), help="Relative tolerance instead of the rule's."),
+    _o("--atol", type=click.FloatRange(min=0), help="Absolute tolerance instead of the rule's."),
+    _o("--input-sets", type=click.IntRange(min=1), default=3, show_default=True, help="Sets of inputs that a kernel must be right on."),
+    _o("--seed", type=int, default=42, show_default=True, help="Of weights and checked inputs."),
+    _o("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Cores that kernel and baseline may use."),
+    _o("--budget", type=click.FloatRange(min=0.05), default=2.0, show_default=True, help="Seconds of measuring a kernel."),
+    _o(
+        "--precision",
+        type=click.FloatRange(min=0.0001),
+        default=0.01,
+        show_default=True,
+        help="Relative width at which a round ends early.",
+    ),
+    _o("--compile/--no-compile", "compiled", default=False, help="Also time the reference through torch.compile."),
+    _o("--timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, help="Seconds of each phase of a kernel."),
+)
+_output = _group(
+    _o("-o", "--output", type=_path, help="Write the payload (JSON) here; full mode writes leaderboard.json beside it."),
+    _o("--json", "as_json", is_flag=True, help="Print the payload instead of tables."),
+)
+
+
+@click.group("kernels")
+def command() -> None:
+    """Compute kernels: correct, fast, and not faked."""
+
+
+@command.command("list")
+@_which
+@_o("--backend", type=click.Choice(list(TARGETS)), default="cpu", show_default=True, help="What the kernels would run on.")
+@_o("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_cases(
+    cases_dir: Path | None, tiers: tuple[str, ...], cases: tuple[str, ...], substring: str | None, backend: str, as_json: bool
+) -> int:
+    """The cases of a directory, and why some are skipped."""
+    from tripos.kernels.case import discover, own_cases
+    from tripos.kernels.contract import read_contract
+    from tripos.reports.tables import print_json, print_table
+
+    root, skip = cases_dir or own_cases(), TARGETS[backend].skip_npu
+    found = discover(root, tiers=tiers or None, cases=cases or None, substring=substring, skip_npu=skip)
+    about = {case.label: read_contract(case.file_path.read_text("utf-8-sig"), case.label) for case in found.cases}
+    if as_json:
+        rows = [{**case.row(), "summary": about[case.label].summary, "sizes": about[case.label].sizes} for case in found.cases]
+        print_json({"cases": rows, "skipped_cases": [case.row() for case in found.skipped]})
+        return 0
+    rows_shown = [[c.tier, c.case_name, about[c.label].summary] for c in found.cases]
+    print_table(f"{len(found.cases)} cases in {root}", ["Tier", "Case", "What it computes"], rows_shown)
+    if found.skipped:
+        print_table("Skipped", ["Tier", "Case", "Why"], [[c.tier, c.case_name, c.skip_reason] for c in found.skipped])
+    return 0
+
+
+@command.command("evaluate")
+@click.argument("submissions", type=_path)
+@_which
+@_where
+@_how
+@_output
+@_o("--team-name", help="Name of the team, where SUBMISSIONS is one team's.")
+def evaluate(submissions: Path, **flags: Any) -> int:
+    """Judge kernels that exist: {tier}/{case}.py, or {team}/{tier}/{case}.py, in a directory or an archive."""
+    from tripos.kernels.assess import assess_submissions
+    from tripos.kernels.submission import read_submissions
+    from tripos.reports.tables import warn
+    from tripos.runs.runner import run_in_loop
+
+    teams, problems = read_submissions(submissions, flags["team_name"])
+    for problem in problems:
+        warn(f"{problem.place}: {problem.reason}")
+    assessments = [_assessment(target, flags, pass_n=1) for target in _targets(flags)]
+    by_backend: dict[str, list[Payload]] = {}
+    for assessment in assessments:
+        with _Counted(assessment, len(teams)) as counted:
+            by_backend[assessment.target.key] = run_in_loop(partial(assess_submissions, assessment, teams, counted.done))
+    payloads = [_joined({key: of_teams[number] for key, of_teams in by_backend.items()}, assessments) for number in range(len(teams))]
+    return _deliver(payloads, flags)
+
+
+@command.command("run")
+@options.model
+@_o("-m", "--model", required=True, help="Model identifier.")
+@_which
+@_where
+@_how
+@_o("--pass-n", type=click.IntRange(min=1), default=3, show_default=True, help="Attempts a case.")
+@_o("-w", "--max-workers", type=options.Workers(), help="Requests in flight.  [default: 4]")
+@_o("--team-name", help="Name on the leaderboard.  [default: aikg_agent]")
+@_o("--submission-dir", type=_path, help="Write the best correct attempts here, as a submission.")
+@_o("--output-dir", type=_path, default=Path("results"), show_default=True, help="Where the results file goes.")
+@_o("--store", help="A path or postgresql://...")
+@_output
+def run(**flags: Any) -> int:
+    """Ask a model for kernels, judge them all, and write the payload. The same command goes on where it stopped."""
+    from tripos.kernels.extraction import extract_best
+
+    payloads: dict[str, Payload] = {}
+    assessments = [_assessment(target, flags, pass_n=flags["pass_n"]) for target in _targets(flags)]
+    interrupted = False
+    for assessment in assessments:
+        records, sources, seconds, simulated, status = _asked(assessment, flags)
+        interrupted |= status == 130
+        home = None
+        if flags["submission_dir"] is not None and assessment.settings.measures:
+            named = {"backend": assessment.target.key, "pass_n": flags["pass_n"], "team": assessment.settings.team_name}
+            home = extract_best(records, sources, assessment.found.cases, flags["submission_dir"], **named)
+        about = {"model": flags["model"], "simulated": simulated}
+        payloads[assessment.target.key] = assessment.payload(records, seconds, submission_dir=home, config=about)
+    code = _deliver([_joined(payloads, assessments)], flags)
+    return 130 if interrupted else code
+
+
+@command.command("leaderboard")
+@click.argument("files", nargs=-1, required=True, type=_path)
+@_o("-o", "--output", multiple=True, type=_path, help="Write it as .json, .md or .html; may be repeated.")
+@_o("--backend", type=click.Choice(list(TARGETS)), help="Only cases run on this one.")
+@_o("--json", "as_json", is_flag=True, help="Print JSON.")
+def leaderboard(files: tuple[Path, ...], output: tuple[Path, ...], backend: str | None, as_json: bool) -> int:
+    """Rank teams from the payloads that `evaluate` and `run` wrote."""
+    from tripos.kernels.leaderboard import leaderboard as ranked
+    from tripos.kernels.leaderboard import write_leaderboard
+    from tripos.kernels.team_result import read_results
+    from tripos.reports.tables import print_json, say
+
+    board = ranked(read_results(list(files)), backend=backend)
+    for path in output:
+        write_leaderboard(board, path)
+        say(f"{path}: {board['total_teams']} teams", style="dim")
+    if as_json:
+        print_json(board)
+    elif not output:
+        _print_board(board)
+    return 0
+
+
+def _targets(flags: dict[str, Any]) -> list[Any]:
+    from tripos.kernels.targets import resolve_targets
+
+    named = {name: flags[name] for name in ("arch", "dsl", "backend_name")}
+    return resolve_targets(flags["backend"], flags["backends"] or None, **named)
+
+
+def _assessment(target: Any, flags: dict[str, Any], pass_n: int) -> Assessment:
+    from tripos.kernels.assess import plan
+    from tripos.kernels.case import own_cases
+    from tripos.kernels.evaluate import Conditions
+    from tripos.kernels.isolation.box import Timing
+    from tripos.kernels.settings import DEFAULT_TEAM, Settings
+    from tripos.reports.tables import warn
+
+    settings = Settings(
+        mode=flags["mode"],
+        pass_n=pass_n,
+        tiers=flags["tiers"] or None,
+        cases=flags["cases"] or None,
+        filter=flags["substring"],
+        team_name=flags["team_name"] or DEFAULT_TEAM,
+        rtol=flags["rtol"],
+        atol=flags["atol"],
+        timeout=flags["timeout"],
+    )
+    timing = Timing(flags["budget"], flags["precision"], flags["compiled"]) if settings.measures else None
+    conditions = Conditions(
+        rule=flags["rule"],
+        rtol=flags["rtol"],
+        atol=flags["atol"],
+        input_sets=flags["input_sets"],
+        seed=flags["seed"],
+        threads=flags["threads"],
+        timing=timing,
+        timeout_seconds=flags["timeout"],
+    )
+    assessment = plan(flags["cases_dir"] or own_cases(), target, settings, conditions, flags["devices"] or None)
+    for notice in assessment.devices.notices:
+        warn(notice)
+    return assessment
+
+
+def _asked(assessment: Assessment, flags: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[tuple[str, str, int], str], float, bool, int]:
+    """Runs the kernels benchmark by the one runner, and reads back what it wrote."""
+    import time
+
+    from tripos.cli.running import exit_code, run_suite
+    from tripos.config.single import single
+    from tripos.kernels.assess import records_of_lines
+    from tripos.results.result_file import read_results
+    from tripos.runs.spec import slug
+
+    target, settings = assessment.target, assessment.settings
+    names = ("engine", "base_url", "api_key", "model_options", "temperature", "max_tokens", "stream", "request_timeout_seconds")
+    given = {name: flags[name] for name in (*names, "stall_seconds", "max_workers", "store", "seed")}
+    asked, timing = assessment.conditions, assessment.conditions.timing
+    own: dict[str, Any] = {"mode": settings.mode, "rule": asked.rule, "input_sets": asked.input_sets, "threads": asked.threads}
+    own |= {name: value for name, value in (("rtol", asked.rtol), ("atol", asked.atol)) if value is not None}
+    own |= {"arch": target.arch, "dsl": target.dsl, "timeout_seconds": asked.timeout_seconds}
+    if timing is not None:
+        own |= {"budget_seconds": timing.budget_seconds, "precision": timing.precision, "compile": timing.compile}
+    output = flags["output_dir"] / f"kernels_{slug(flags['model'])}_{target.key}.jsonl"
+    chosen = {"benchmark": "kernels", "model": flags["model"], "subset": target.key, "attempts": settings.pass_n, "output": output}
+    chosen |= {"record_ids": tuple(case.label for case in assessment.found.cases), "settings": own}
+    if flags["cases_dir"] is not None:
+        chosen["data"] = flags["cases_dir"]
+    suite = single(options.from_environment(options.given({**given, **chosen})))
+    began = time.monotonic()
+    results = run_suite(suite)
+    if results[0].status == "failed" or results[0].path is None:
+        raise ConfigError(str(results[0].error))
+    read = read_results(results[0].path)
+    records, sources = records_of_lines(read.records)
+    simulated = any(line.get("simulated") for line in read.records)
+    return records, sources, time.monotonic() - began, simulated, exit_code(results)
+
+
+def _joined(payloads: dict[str, Payload], assessments: list[Assessment]) -> Payload:
+    """One backend's own document, or the one of `all`."""
+    from tripos.kernels.payload import combined_payload
+
+    if len(assessments) == 1:
+        return payloads[assessments[0].target.key]
+    first = assessments[0].settings
+    team = next(iter(payloads.values()))["config"]["team_name"]
+    config = first.config(backend=ALL, arch=None, dsl=None, backend_name=None, devices=None)
+    return combined_payload(payloads, {**config, "team_name": team})
+
+
+def _deliver(payloads: list[Payload], flags: dict[str, Any]) -> int:
+    """Files, then tables or JSON, then the exit code."""
+    from tripos.kernels.leaderboard import leaderboard as ranked
+    from tripos.kernels.leaderboard import write_leaderboard
+    from tripos.kernels.payload import exit_code, write_json
+    from tripos.kernels.team_result import result_of
+    from tripos.reports.tables import print_json, say
+
+    output: Path | None = flags["output"]
+    written = []
+    if output is not None:
+        for payload in payloads:
+            team = payload["config"]["team_name"]
+            path = output if len(payloads) == 1 else output.with_name(f"{output.stem}_{team}{output.suffix or '.json'}")
+            write_json(path, payload)
+            written.append(path)
+        if flags["mode"] == "full":
+            written.append(output.with_name("leaderboard_all.json" if flags["backend"] == ALL else "leaderboard.json"))
+            write_leaderboard(ranked([result_of(payload, payload["config"]["team_name"]) for payload in payloads]), written[-1])
+    if flags["as_json"]:
+        print_json(payloads[0] if len(payloads) == 1 else {"teams": payloads})
+    else:
+        for payload in payloads:
+            _print_payload(payload)
+    for path in written:
+        say(f"written: {path}", style="dim") if not flags["as_json"] else None
+    return max(exit_code(payload) for payload in payloads)
+
+
+def _print_payload(payload: Payload) -> None:
+    from tripos.reports.tables import print_table, say, warn
+
+    config, summary = payload["config"], payload["summary"]
+    say("")
+    say(f"{config['team_name']} on {config['backend']}", style="bold")
+    if config.get("simulated"):
+        warn("SIMULATED: no model was asked")
+    if summary["environment_error"]:
+        warn(f"nothing could run: {summary['environment_error']}")
+    columns, rows = _rows(payload)
+    print_table("Cases", columns, rows)
+    passed, total, skipped = summary["passed_cases"], summary["total_cases"], len(summary["skipped_cases"])
+    attempts = f"{summary['successful_attempts']}/{summary['total_attempts']} attempts"
+    say(f"passed {passed} of {total} cases, {attempts}, {skipped} skipped, {summary['total_wall_time']:.1f} s")
+    performance = payload.get("performance_summary")
+    if performance:
+        mean = performance.get("geometric_mean_speedup") or {}
+        span = f" [{mean['low']:.3f}, {mean['high']:.3f}]" if mean.get("low") is not None else ""
+        speed = f"geometric mean speedup {mean['mean']:.3f}{span}" if mean.get("mean") is not None else "no speedup measured"
+        say(f"score {performance['normalised_total']:.2f} of 100 ({performance['total_weighted_score']:g} weighted points), {speed}")
+
+
+def _rows(payload: Payload) -> tuple[list[str], list[list[Any]]]:
+    rows = payload.get("performance_results")
+    if rows is None:
+        plain = [[r["tier"], r["case_name"], f"{r['success_count']}/{r['pass_n']}", r["failure_reason"] or ""] for r in payload["results"]]
+        return ["Tier", "Case", "Passed", "Why not"], plain
+    shown = [
+        [
+            r["tier"],
+            r["case_name"],
+            r["outcome"],
+            r["baseline_ms"],
+            r["solution_ms"],
+            r["speedup"],
+            _interval(r),
+            r["score"],
+            r["error"] or "",
+        ]
+        for r in rows
+    ]
+    return ["Tier", "Case", "Outcome", "Baseline ms", "Kernel ms", "Speedup", "95 %", "Score", "Why not"], shown
+
+
+def _interval(row: dict[str, Any]) -> str:
+    return f"{row['speedup_low']:.3f} to {row['speedup_high']:.3f}" if row.get("speedup_low") is not None else ""
+
+
+def _print_board(board: dict[str, Any]) -> None:
+    from tripos.reports.tables import print_table, warn
+
+    for notice in board["notices"]:
+        warn(notice)
+    rows = [[e["rank"], e["team_name"], e["normalised_total"], f"{e['passed']}/{e['total']}", e["backend"]] for e in board["ranking"]]
+    print_table("Leaderboard", ["Rank", "Team", "Total of 100", "Passed", "Backend"], rows, right=(0, 2, 3))
+
+
+class _Counted:
+    """Progress of an evaluation on stderr."""
+
+    def __init__(self, assessment: Assessment, teams: int) -> None:
+        from rich.progress import Progress
+
+        from tripos.reports.tables import err
+
+        self._bar = Progress(console=err(), transient=True)
+        self._task = self._bar.add_task(f"kernels on {assessment.target.key}", total=len(assessment.found.cases) * teams)
+
+    def __enter__(self) -> _Counted:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def done(self, record: dict[str, Any]) -> None:
+        """One more."""
+        self._bar.update(self._task, advance=1, description=f"{record['tier']}/{record['case_name']}: {record['outcome']}")

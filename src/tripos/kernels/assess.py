@@ -1,0 +1,154 @@
+"""From a submission, or from the answers of a model, to the payload of one backend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tripos.core.errors import ConfigError, SandboxError
+from tripos.kernels.aggregate import Record, case_rows, summarise
+from tripos.kernels.case import Case, Discovery, discover
+from tripos.kernels.contract import extract_solution
+from tripos.kernels.devices import Devices, resolve_devices
+from tripos.kernels.environment import environment_of
+from tripos.kernels.evaluate import Conditions, Evaluator, evaluate_all
+from tripos.kernels.outcome import OUTCOMES
+from tripos.kernels.payload import Payload, Performance, build_payload
+from tripos.kernels.performance import performance_rows
+from tripos.kernels.performance_summary import performance_summary
+from tripos.kernels.settings import Settings
+from tripos.kernels.submission import Match, Submission, match
+from tripos.kernels.targets import Target
+
+NO_ANSWER = {"judge_failed": "infrastructure_failed", "infrastructure_failed": "infrastructure_failed", "sample_invalid": "case_error"}
+"""What a line of a results file without an evaluation was, where it was not the model's doing."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What is common to all submissions of one backend: the cases, the devices, how they are judged."""
+
+    target: Target
+    settings: Settings
+    conditions: Conditions
+    found: Discovery
+    known: tuple[Case, ...]
+    devices: Devices
+
+    def payload(
+        self,
+        records: Sequence[Record],
+        wall_seconds: float,
+        *,
+        environment_error: str | None = None,
+        extra_rows: Iterable[dict[str, Any]] = (),
+        submission_dir: Path | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Payload:
+        """The document of these records."""
+        pass_n, cases = self.settings.pass_n, list(self.found.cases)
+        named = {"backend": self.target.key, "arch": self.target.arch, "dsl": self.target.dsl, "backend_name": self.target.backend}
+        asked = self.settings.config(**named, devices=list(self.devices.ids)) | self._conditions() | dict(config or {})
+        results = case_rows(records, cases, pass_n, backend=self.target.key, environment_error=environment_error)
+        summary = summarise(results, wall_seconds, self.found.skipped, environment_error)
+        performance = None
+        if self.settings.measures:
+            absent = (
+                ("infrastructure_failed", environment_error)
+                if environment_error
+                else ("not_generated", "there is no solution for this case")
+            )
+            rows = [*performance_rows(records, cases, pass_n, absent=absent), *extra_rows]
+            performance = Performance(rows, performance_summary(rows), self.settings.performance_config(), submission_dir)
+        environment = environment_of(self.target, self.devices.ids)
+        return build_payload(asked, environment, summary, results, performance)
+
+    def _conditions(self) -> dict[str, Any]:
+        asked = self.conditions
+        timing = asked.timing
+        budget = {"budget_seconds": timing.budget_seconds, "precision": timing.precision, "compile": timing.compile} if timing else {}
+        return {"rule": asked.rule, "input_sets": asked.input_sets, "seed": asked.seed, "threads": asked.threads, **budget}
+
+
+def plan(root: Path, target: Target, settings: Settings, conditions: Conditions, devices: Sequence[int] | None = None) -> Assessment:
+    """Checks everything that can be checked before anything runs.
+
+    Raises:
+        ConfigError: no such cases, tiers, devices.
+    """
+    tiers, cases = settings.tiers, settings.cases
+    found = discover(root, tiers=tiers, cases=cases, substring=settings.filter, skip_npu=target.skip_npu)
+    known = discover(root, skip_npu=target.skip_npu)
+    resolved = resolve_devices(target, devices)
+    conditions = replace(conditions, device=target.device, devices=resolved.ids)
+    return Assessment(target, settings, conditions, found, (*known.cases, *known.skipped), resolved)
+
+
+async def assess_submissions(
+    assessment: Assessment, submissions: Sequence[Submission], done: Callable[[dict[str, Any]], None] = lambda record: None
+) -> list[Payload]:
+    """One payload a team. A box that cannot be had is an `environment_error` in each, not an exception."""
+    try:
+        async with Evaluator.open(assessment.conditions) as evaluator:
+            return [await _assess(assessment, evaluator, submission, done) for submission in submissions]
+    except SandboxError as error:
+        return [_failed(assessment, submission, str(error)) for submission in submissions]
+
+
+async def _assess(assessment: Assessment, evaluator: Evaluator, submission: Submission, done: Callable[[dict[str, Any]], None]) -> Payload:
+    began = time.monotonic()
+    matched = match(submission, assessment.found.cases, assessment.known)
+    work = [
+        {
+            "case_source": case.file_path.read_text(encoding="utf-8-sig"),
+            "solution_source": solution.source,
+            "tier": case.tier,
+            "case_name": case.case_name,
+        }
+        for case, solution in matched.pairs
+    ]
+    records = await evaluate_all(evaluator, work, done)
+    return _of_team(assessment, submission, matched, [*records, *_absent(matched)], time.monotonic() - began)
+
+
+def _absent(matched: Match) -> list[dict[str, Any]]:
+    missing = {"attempt": 1, "outcome": "not_generated", "error": "the submission has no solution for this case"}
+    return [{"tier": case.tier, "case_name": case.case_name, **missing} for case in matched.absent]
+
+
+def _failed(assessment: Assessment, submission: Submission, error: str) -> Payload:
+    matched = match(submission, assessment.found.cases, assessment.known)
+    return _of_team(assessment, submission, matched, [], 0.0, error)
+
+
+def _of_team(
+    assessment: Assessment, submission: Submission, matched: Match, records: Sequence[Record], wall_seconds: float, error: str | None = None
+) -> Payload:
+    own = replace(assessment, settings=replace(assessment.settings, team_name=submission.team))
+    return own.payload(records, wall_seconds, environment_error=error, extra_rows=matched.rows, submission_dir=submission.origin)
+
+
+def records_of_lines(lines: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], dict[tuple[str, str, int], str]]:
+    """Evaluations and code from the lines of a kernels results file; attempts count from 1.
+
+    Raises:
+        ConfigError: a line is not one of the kernels benchmark.
+    """
+    records, sources = [], {}
+    for line in lines:
+        if line.get("benchmark") != "kernels":
+            raise ConfigError(f"a line of benchmark {line.get('benchmark')!r}; a leaderboard is made of kernels runs")
+        tier, _, name = str(line["record_id"]).rpartition("/")
+        found = dict(line.get("scoring_metadata") or {})
+        attempt = int(line["attempt"]) + 1
+        if found.get("outcome") not in OUTCOMES:
+            outcome = NO_ANSWER.get(line["outcome"], "not_generated")
+            found = {"outcome": outcome, "error": str(found.get("why") or line.get("error") or line["outcome"])}
+        records.append({**found, "tier": tier, "case_name": name, "attempt": attempt})
+        code = extract_solution(str(line.get("model_answer") or ""))
+        if code:
+            sources[tier, name, attempt] = code
+    return records, sources
