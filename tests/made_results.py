@@ -154,7 +154,7 @@ def _events(
         error="JudgeError: no reply" if outcome is Outcome.JUDGE_FAILED else None,
         started_at=began,
         graded=graded,
-        took=Took(300, 400, 2400) if made.timed else None,
+        took=Took(300, 100, 2000) if made.timed else None,
     )
 
 

@@ -34,6 +34,10 @@ CALLS = {
     "aggregate by model": 'r.aggregate(group_by=["model_id"], metric_id="accuracy")',
     "aggregate by model, slice, dimension": 'r.aggregate(group_by=["model_id", "slice_id", "difficulty"], metric_id="accuracy")',
     "aggregate by outcome": 'r.aggregate(group_by=["model_id", "outcome"], metric_id="accuracy")',
+    "aggregate by outcome and four more": (
+        'r.aggregate(group_by=["model_id", "outcome", "subject", "slice_id", "difficulty"], metric_id="score")'
+    ),
+    "aggregate by item": 'r.aggregate(group_by=["item_id"], metric_id="score")',
     "paired_compare by slice": 'r.paired_compare(metric_id="accuracy", group_by="slice_id", p_value_correction="holm")',
     "paired_compare of a graded score": 'r.paired_compare(metric_id="score", group_by="benchmark_id")',
     "view_timeline": f"r.view_timeline('{hashlib.sha256(f'{MODELS[0]}/{SHOWN}'.encode()).hexdigest()[:32]}')",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,45 @@ def test_old_logs_are_compared_explained_and_reported_at_once(tmp_path: Path) ->
     explained = json.loads(tripos("explain", "3", "--run", found[1]["run_id"], "--json", cwd=tmp_path).stdout)
     assert explained["reference"] == "Paris" and explained["score"]["is_correct"] is False
     assert tripos("report", found[0]["path"], cwd=tmp_path).returncode == 0
+
+
+def imported(folder: Path, values: dict[str, list[float]], scorer: str) -> list[dict[str, Any]]:
+    """Inspect logs of models whose samples were given these numbers by a scorer, imported."""
+    paths = []
+    for model, numbers in values.items():
+        log = inspect_log([inspect_sample(i, {scorer: v}) for i, v in enumerate(numbers)], {scorer: sum(numbers) / len(numbers)})
+        log["eval"]["model"] = model
+        paths.append(str(inspect_eval(folder / f"{model}.eval", log)))
+    done = tripos("import", *paths, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)["imported"]
+    return found
+
+
+@pytest.mark.parametrize("files", [True, False], ids=["files", "runs"])
+def test_less_of_an_error_is_better_whatever_tool_measured_it(tmp_path: Path, files: bool) -> None:
+    logs = imported(tmp_path, {"poor": [0.5 + i % 3 / 10 for i in range(20)], "good": [0.1 + i % 3 / 10 for i in range(20)]}, "wer")
+    assert all(log["accuracy"] is None for log in logs), "an error rate of 1 is no full mark"
+    sides = [log["path"] if files else f"run:{log['run_id']}" for log in logs]
+    for metric in ("score", "wer"):
+        done = tripos("compare", *sides, "--metric", metric, "--fail-if-worse", "0", cwd=tmp_path)
+        assert done.returncode == 0 and "good vs poor on capitals: better by 0.4000" in done.stdout, done.stdout
+    back = tripos("compare", *reversed(sides), "--metric", "score", "--fail-if-worse", "0.02", cwd=tmp_path)
+    assert back.returncode == 1 and "worse by 0.4000" in back.stdout and "(less is better)" in back.stdout
+
+
+@pytest.mark.parametrize("files", [True, False], ids=["files", "runs"])
+def test_a_scale_that_nobody_explains_gets_no_verdict(tmp_path: Path, files: bool) -> None:
+    logs = imported(tmp_path, {"a": [2.0 + i % 3 for i in range(20)], "b": [6.0 + i % 3 for i in range(20)]}, "strangeness")
+    sides = [log["path"] if files else f"run:{log['run_id']}" for log in logs]
+    done = tripos("compare", *sides, "--metric", "score", cwd=tmp_path)
+    assert done.returncode == 0 and "b vs a on capitals: different by 4.0000" in done.stdout
+    assert "do not say whether more or less of this is better" in done.stdout
+    gate = tripos("compare", *sides, "--metric", "score", "--fail-if-worse", "0.1", cwd=tmp_path)
+    assert gate.returncode == 2 and "--better more or --better less" in gate.stderr
+    for word, verdict, code in (("more", "better", 0), ("less", "worse", 1)):
+        told = tripos("compare", *sides, "--metric", "score", "--fail-if-worse", "0.1", "--better", word, cwd=tmp_path)
+        assert told.returncode == code and f"b vs a on capitals: {verdict} by 4.0000" in told.stdout
 
 
 def test_twice_is_once(tmp_path: Path) -> None:

@@ -69,6 +69,16 @@ def test_lm_eval_out_and_in_again(tmp_path: Path) -> None:
     assert [(c.name, c.reported, c.ours) for c in recount.checks()] == [("acc,none", 0.5, 0.5), ("loose,none", 0.75, 0.75)]
 
 
+def test_lm_eval_is_told_what_is_better_small(tmp_path: Path) -> None:
+    metrics = {"scoring_metadata": {"metrics": {"fix_rate": 1.0, "regression_rate": 0.0, "strangeness": 7.0}}}
+    ours, theirs = {}, {"provenance": {"imported": {"tool": "inspect"}}}
+    for name, summary, unknown in (("a", ours, "more"), ("b", theirs, None)):
+        run = Exported(name="r", records=[record("q1", True) | metrics], summary=summary)
+        exporters.get("lm-eval").write(run, tmp_path / name)
+        (log,) = read_log(tmp_path / name)
+        assert (log.better["acc"], log.better["regression_rate"], log.better.get("strangeness")) == ("more", "less", unknown)
+
+
 def test_lm_eval_takes_attempts_as_responses(tmp_path: Path) -> None:
     records = [record("q1", True, model_answer="A"), record("q1", False, attempt=1, model_answer="B"), record("q2", True)]
     results, samples = exporters.get("lm-eval").write(Exported(name="r", records=records), tmp_path / "out")

@@ -76,6 +76,28 @@ def test_metrics_that_are_pairs_have_no_value_a_sample(tmp_path: Path) -> None:
     assert t.verdict is not None and t.verdict.metrics == {"exact_match": 1.0}
 
 
+def rates(folder: Path, values: list[float], stated: bool | None, metric: str = "wer", filter_name: str = "none") -> Path:
+    """A task whose only metric is a rate, with the direction that the harness states."""
+    lines = [generated(i, "1", "1", filter_name, 0.0) | {"metrics": [metric], metric: v} for i, v in enumerate(values)]
+    config = {"metric_list": [{"metric": metric, "aggregation": "mean"} | ({} if stated is None else {"higher_is_better": stated})]}
+    return lm_eval_run(folder, "speech", lines, {f"{metric},{filter_name}": sum(values) / len(values)}, config)
+
+
+@pytest.mark.parametrize(("metric", "stated"), [("wer", None), ("wer", False), ("slips", False)])
+def test_full_marks_of_an_error_rate_are_not_right(tmp_path: Path, metric: str, stated: bool | None) -> None:
+    (log,) = read_log(rates(tmp_path, [1.0, 0.0, 0.5], stated, metric))
+    assert [(t.verdict.value, t.verdict.is_correct) for t in log.trials() if t.verdict] == [(1.0, None), (0.0, None), (0.5, None)]
+    assert log.notes == (f"{metric}: less of it is better, so nothing is right or wrong; compare with --metric score.",)
+    assert log.better == ({} if stated is None else {metric: "less"})
+
+
+def test_a_direction_holds_under_every_filter_and_the_harness_has_the_last_word(tmp_path: Path) -> None:
+    (log,) = read_log(rates(tmp_path / "a", [1.0, 0.0], False, "slips", "strict"))
+    assert (log.scorer, log.better) == ("slips,strict", {"slips,strict": "less"})
+    (log,) = read_log(rates(tmp_path / "b", [1.0, 0.0], True))  # a task may call anything wer
+    assert [t.verdict.is_correct for t in log.trials() if t.verdict] == [True, False] and log.better == {"wer": "more"}
+
+
 def test_samples_alone_are_enough(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "samples_sums_2026-01-02T03-04-05.678901.jsonl", [generated(0, "1", "1", "none", 1.0)])
     (log,) = read_log(path)

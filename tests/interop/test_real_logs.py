@@ -106,6 +106,18 @@ def test_a_log_without_samples_is_refused_with_its_figures(file: str) -> None:
         read_log(shared(file))
 
 
+@pytest.mark.parametrize(
+    ("file", "stated"),
+    [
+        ("logs/lm-evaluation-harness/dummy_0.4.13", {"exact_match": "more", "acc": "more", "acc_norm": "more"}),
+        ("logs/lighteval/dummy_0.13.0", {"em": "more", "acc": "more"}),
+    ],
+)
+def test_directions_come_from_the_log(file: str, stated: dict[str, str]) -> None:
+    found = {name.partition(",")[0]: better for log in read_log(shared(file)) for name, better in log.better.items()}
+    assert found == stated
+
+
 def test_the_three_endings_of_openjarvis(tmp_path: Path) -> None:
     (log,) = read_log(shared("logs/openjarvis/replay_1.0.4"))
     summary = brought_in(log, tmp_path).summary

@@ -108,6 +108,8 @@ def test_what_is_less_comparable_is_said() -> None:
         "1 cases had another text for some teams, e.g. t1/c0",
     ]
     assert leaderboard([cpu])["notices"] == []
+    strict = team("d", 2.0, config={"rule": "strict"})
+    assert leaderboard([cpu, strict])["notices"] == ["measured with different tolerances or measuring plans"]
 
 
 def test_one_backend_may_be_chosen() -> None:

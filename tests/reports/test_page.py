@@ -45,6 +45,25 @@ def test_a_page_shows_intervals_and_differences_and_nothing_foreign_runs(tmp_pat
     assert "better" in text and "p = " in text and "&lt;script&gt;" in text
 
 
+def test_the_page_says_what_compare_says(tmp_path: Path) -> None:
+    files = [
+        write_run(tmp_path, model, right, benchmark=b) for model in "ab" for right, b in ((9 if model == "a" else 25, "gpqa"), (11, "x"))
+    ]
+    said = tripos("compare", *map(str, files), cwd=tmp_path).stdout
+    assert tripos("report", *map(str, files), "--html", "r.html", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "r.html").read_text()
+    sentences = [line for line in said.splitlines() if line.startswith("b vs a on ")]
+    assert len(sentences) == 2 and all(f"<p>{line} <small>(40 pairs, " in text for line in sentences)
+    assert text.count("adjusted by holm over 2)") == 2
+
+
+def test_runs_that_share_no_benchmark_stand_side_by_side(tmp_path: Path) -> None:
+    files = [write_run(tmp_path, "a", 9, benchmark="gpqa"), write_run(tmp_path, "b", 10, benchmark="x")]
+    assert tripos("report", *map(str, files), "--html", "r.html", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "r.html").read_text()
+    assert "<h2>gpqa</h2>" in text and "<h2>x</h2>" in text and "Paired" not in text
+
+
 def test_one_run_alone_has_no_comparison(tmp_path: Path) -> None:
     run = tripos("report", str(write_run(tmp_path, "alone", 9)), "--html", "r.html", cwd=tmp_path)
     assert run.returncode == 0 and "Paired" not in (tmp_path / "r.html").read_text()

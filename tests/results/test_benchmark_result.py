@@ -18,6 +18,7 @@ from made_results import Made, candidate_id, identity, write_run
 from tripos.core.errors import ConfigError, StoreError, TriposError
 from tripos.core.records import Outcome
 from tripos.results.benchmark_result import BenchmarkResult
+from tripos.results.intervals import mean_interval
 from tripos.results.rows import ScoreRow, TrialSummaryRow
 
 SEED_KEYS = [
@@ -111,6 +112,20 @@ def test_items_that_share_a_source_widen_the_interval(tmp_path: Path) -> None:
     (shared,) = BenchmarkResult.open(tmp_path / "b.db").aggregate(group_by=[], metric_id="accuracy")
     assert (alone["n_clusters"], shared["n_clusters"]) == (None, 8)
     assert shared["ci_upper"] - shared["ci_lower"] > 1.3 * (alone["ci_upper"] - alone["ci_lower"])
+
+
+def test_an_item_alone_is_as_sure_as_one_item_is(tmp_path: Path) -> None:
+    values = {"a": 1.0, "b": 0.0, "c": 0.25, "d": None, "e": 0.7}
+    made = [Made(name, value, cluster="c" if name in "ab" else None, metrics={"points": 9.5}) for name, value in values.items()]
+    write_run(tmp_path / "t.db", "m", [*made, Made("f", failed=True)])
+    result = BenchmarkResult.open(tmp_path / "t.db")
+    for metric, bounded in (("score", None), ("latency_seconds", False), ("points", None)):
+        for row in result.aggregate(group_by=["item_id"], metric_id=metric):
+            measured = None if row["item_id"] == "f" else {"score": values.get(row["item_id"]), "points": 9.5}.get(metric, 0.5)
+            e = mean_interval([measured], bounded=bounded)
+            found = (row["mean"], row["n_items"], row["stderr"], row["ci_lower"], row["ci_upper"], row["method"])
+            assert found == ((None, 0, None, None, None, None) if e is None else (e.mean, 1, None, e.lower, e.upper, e.method))
+            assert row["count"] == (e is not None) and row["n_clusters"] is None and row["planned"] == row["count"] + row["failed"] == 1
 
 
 def test_what_we_failed_at_is_shown_and_bounds_the_mean(tmp_path: Path) -> None:
@@ -529,7 +544,11 @@ def test_export_and_report(store: Path, tmp_path: Path) -> None:
     assert len(exported["trial_summaries"]) == 16 and len(exported["score_rows"]) == 16 * 3 and len(exported["trials"]) == 16
     assert "trials" not in result.export_json(include_trials=False)
     report = result.report()
-    assert set(report.tables) == {"main_results", "paired_comparisons"}
+    assert set(report.tables) == {"main_results", "averages_over_slices", "paired_comparisons"}
+    averages = {
+        (r["model_id"], r["metric_id"]): (r["mean"], r["macro_mean"], r["macro_parts"]) for r in report.tables["averages_over_slices"]
+    }
+    assert averages["base", "accuracy"] == (0.5, 0.5, 2)
     assert "| base | easy | accuracy |" in report.to_markdown()
     assert r"model\_id & slice\_id" in report.to_latex()
     files = report.to_csv(tmp_path / "r.csv")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tripos.core.errors import ConfigError
-from tripos.reports.tables import print_json, print_table, say, shown
+from tripos.reports.tables import print_json, print_table, say
+from tripos.reports.verdicts import sentence
 from tripos.results.table_text import FORMS, text_of_rows
 from tripos.runs.spec import DEFAULT_STORE
 
@@ -88,22 +89,6 @@ def _print(rows: list[ComparisonRow], group_by: str, metric: str) -> None:
         say(sentence(r))
         for notice in r.notices:
             say(f"! {notice}", style="yellow")
-
-
-def sentence(row: ComparisonRow) -> str:
-    """The verdict in words."""
-    who = f"{row.treatment_model_id} vs {row.baseline_model_id} on {row.group}: "
-    if not row.pair_count:
-        return f"{who}no record was scored on both sides"
-    if row.decision == "undecided":
-        more = f"; about {row.more_pairs} more samples would decide" if row.more_pairs else ""
-        mde = f" (the smallest difference this many samples find with 80 % power is {shown(row.minimum_detectable_effect)})"
-        return f"{who}undecided{more}{mde if row.minimum_detectable_effect is not None else ''}"
-    if row.decision == "equivalent":
-        return f"{who}equivalent within the margin"
-    span = f"[{row.ci_lower:+.4f}, {row.ci_upper:+.4f}]"
-    which = " (less is better)" if row.lower_is_better else ""
-    return f"{who}{row.decision} by {abs(row.delta_mean or 0.0):.4f} {span}{which}, p = {row.adjusted_p_value:.3g}"
 
 
 def _fails(row: ComparisonRow, margin: float) -> bool:

@@ -19,6 +19,7 @@ import msgspec
 import tripos
 from tripos.core.errors import ConfigError
 from tripos.interop.exporting import Exported, Exporter, exporters, written
+from tripos.results.direction import of_summary
 from tripos.results.frames import metrics_of
 
 _encode = msgspec.json.Encoder().encode
@@ -87,13 +88,14 @@ def _results(run: Exported, task: str, lines: list[dict[str, Any]]) -> dict[str,
         figures |= {f"{name},none": _mean(values), f"{name}_stderr,none": _stderr(values)}
     summary = run.summary or {}
     config = summary.get("config") or {}
+    higher = {n: not less for n in names if (less := of_summary("accuracy" if n == "acc" else n, summary)) is not None}
     return {
         "results": {task: figures},
         "group_subtasks": {task: []},
         "configs": {
             task: {
                 "task": task,
-                "metric_list": [{"metric": n, "aggregation": "mean", "higher_is_better": True} for n in names],
+                "metric_list": [{"metric": n, "aggregation": "mean", "higher_is_better": higher.get(n)} for n in names],
                 "output_type": "generate_until",
                 "generation_kwargs": config.get("params") or {},
                 "repeats": max(len(line["resps"][0]) for line in lines),
@@ -102,7 +104,7 @@ def _results(run: Exported, task: str, lines: list[dict[str, Any]]) -> dict[str,
         },
         "versions": {task: 1.0},
         "n-shot": {task: config.get("shots") or 0},
-        "higher_is_better": {task: dict.fromkeys(names, True)},
+        "higher_is_better": {task: higher},
         "n-samples": {task: {"original": _planned(run), "effective": len(lines)}},
         "config": {
             "model": str(run.records[0].get("backend") or ""),

@@ -122,7 +122,7 @@ def _events(log: ImportedLog, trial: ImportedTrial, writer: Writer) -> Iterator[
         error=trial.error,
         started_at=began,
         judge_cost_usd=judge_cost(verdict.audits),
-        took=Took(None, 0, int((ended - began) * 1e6)) if began is not None and ended is not None else None,
+        took=Took(None, 0, int((ended - began) * 1e6) + 1) if began is not None and ended is not None else None,
     )
 
 

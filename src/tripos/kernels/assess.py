@@ -44,6 +44,7 @@ class Assessment:
         wall_seconds: float,
         *,
         environment_error: str | None = None,
+        interrupted: bool = False,
         extra_rows: Iterable[dict[str, Any]] = (),
         submission_dir: Path | None = None,
         config: Mapping[str, Any] | None = None,
@@ -56,11 +57,8 @@ class Assessment:
         summary = summarise(results, wall_seconds, self.found.skipped, environment_error)
         performance = None
         if self.settings.measures:
-            absent = (
-                ("infrastructure_failed", environment_error)
-                if environment_error
-                else ("not_generated", "there is no solution for this case")
-            )
+            ours = environment_error or ("interrupted before this case was asked" if interrupted else None)
+            absent = ("infrastructure_failed", ours) if ours else ("not_generated", "there is no solution for this case")
             rows = [*performance_rows(records, cases, pass_n, absent=absent), *extra_rows]
             performance = Performance(rows, performance_summary(rows), self.settings.performance_config(), submission_dir)
         environment = environment_of(self.target, self.devices.ids)

@@ -22,7 +22,9 @@ from tripos.kernels.targets import ALL
 
 CaseKey = tuple[str, str, str]
 """Backend, tier, case."""
-_CLAIM = 0.05
+_CLAIM = 0.05  # points: files round scores to two decimals and speedups to four
+_CONDITIONS = ("rule", "input_sets", "threads", "budget_seconds", "precision", "compile")
+"""What in a document's config decides what counts as correct and how well a time is known."""
 _LONGEST_ERROR = 2_000
 
 
@@ -75,7 +77,8 @@ def result_of(payload: Payload, origin: str) -> TeamResult:
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from error
     result = TeamResult(team, [origin], simulated=bool(config.get("simulated")))
-    result.settings.append({k: v for k, v in _table(payload.get("performance_config")).items() if k != "timeout"})
+    asked = {name: config[name] for name in _CONDITIONS if name in config}
+    result.settings.append(asked | {k: v for k, v in _table(payload.get("performance_config")).items() if k != "timeout"})
     result.machines |= set(_machines(payload))
     planned = {_key(row, config, origin): _table(row) for row in payload["results"]}
     differing = 0

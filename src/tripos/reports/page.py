@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tripos.reports.tables import clean, shown
+from tripos.reports.verdicts import sentence
 from tripos.results.comparison import ComparisonRow
 
 _WIDTH, _LABEL, _ROW = 760, 220, 26
@@ -43,7 +44,7 @@ def page(title: str, summaries: Sequence[dict[str, Any]], rows: Sequence[Compari
         parts += [f"<h2>{_text(benchmark)}</h2>", _accuracies(runs), _table(runs)]
         compared = [r for r in rows if r.group == benchmark]
         if compared:
-            parts += [_differences(compared), *(f"<p>{_text(_sentence(r))}</p>" for r in compared)]
+            parts += [_differences(compared), *(f"<p>{_text(sentence(r))} <small>({_text(_basis(r))})</small></p>" for r in compared)]
             parts += [f'<p class="notice">{_text(n)}</p>' for r in compared for n in r.notices]
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}"><title>{_text(title)}</title>'
@@ -85,9 +86,13 @@ def _accuracies(runs: Sequence[dict[str, Any]]) -> str:
 
 
 def _differences(rows: Sequence[ComparisonRow]) -> str:
-    points = [(f"{r.treatment_model_id} − {r.baseline_model_id}", r.delta_mean, r.ci_lower, r.ci_upper) for r in rows]
+    points = [(r.treatment_model_id, r.delta_mean, r.ci_lower, r.ci_upper) for r in rows]
     reach = max([abs(v) for p in points for v in p[1:] if v is not None] or [0.1]) * 1.1
-    return _forest("Paired difference with interval", points, -reach, reach, 0.0)
+    return _forest(f"Paired difference to {rows[0].baseline_model_id} with {100 * rows[0].ci_level:.3g} % interval", points, -reach, reach, 0.0)
+
+
+def _basis(row: ComparisonRow) -> str:
+    return f"{row.pair_count} pairs, {row.method}, adjusted by {row.adjustment_method} over {row.family_size}"
 
 
 def _forest(title: str, points: Sequence[tuple[str, Any, Any, Any]], low: float, high: float, line: float | None) -> str:
@@ -114,12 +119,6 @@ def _forest(title: str, points: Sequence[tuple[str, Any, Any, Any]], low: float,
         marks.append(f'<circle cx="{x(value)}" cy="{y}" r="5" fill="#2f6fb5"/>')
     size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
     return f'<svg role="img" aria-label="{_text(title)}" {size}>{"".join(marks)}</svg>'
-
-
-def _sentence(row: ComparisonRow) -> str:
-    span = "" if row.ci_lower is None else f", difference {row.delta_mean:+.4f} [{row.ci_lower:+.4f}, {row.ci_upper:+.4f}]"
-    p = "" if row.adjusted_p_value is None else f", p = {row.adjusted_p_value:.3g} ({row.method}, {row.adjustment_method})"
-    return f"{row.treatment_model_id} against {row.baseline_model_id}: {row.decision}{span}{p}, {row.pair_count} pairs."
 
 
 def _text(value: Any) -> str:

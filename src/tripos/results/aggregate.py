@@ -15,6 +15,7 @@ import numpy as np
 from tripos.results.group_keys import canonical
 from tripos.results.intervals import Estimate, mean_interval
 from tripos.results.items import Codes, Floats
+from tripos.results.macro import macro_average, shared_sources
 from tripos.results.missing import bounds
 from tripos.results.rows import Row
 from tripos.results.score_table import ScoreTable, dense, order_of
@@ -31,11 +32,12 @@ class Units(NamedTuple):
     starts: Codes
 
 
-def aggregate(table: ScoreTable, group_by: Sequence[str], *, level: float = 0.95) -> list[Row]:
+def aggregate(table: ScoreTable, group_by: Sequence[str], *, level: float = 0.95, macro_over: str | None = None) -> list[Row]:
     """One row a group, sorted by its labels (None first): the keys in the order given, then `mean` and `count` as in the seed.
 
     Args:
         group_by: keys of the table; `metric_id` gives the table's own metric.
+        macro_over: a further key: each of its values within a group weighs the same in the columns `macro_…` (see `_macro_columns`).
 
     `count` candidates were scored, on `n_items` items in `n_clusters` clusters (None: no shared sources); `planned` were wanted and
     `failed` of them have no score, `not_reached` have not even been asked (None where this group cannot know). `mean` is the mean over
@@ -51,6 +53,7 @@ def aggregate(table: ScoreTable, group_by: Sequence[str], *, level: float = 0.95
     not_reached = _not_reached(table, keys, codes, len(firsts))
     within = table.bounded is not False and (not scored.any() or 0 <= table.values[scored].min() <= table.values[scored].max() <= 1)
     estimate = _Estimates(table.bounded, level)
+    macros = _macro_columns(table, codes, len(firsts), macro_over, estimate, within) if macro_over is not None else []
     found = []
     for group, first in enumerate(firsts):
         labels = [table.metric_id if k == "metric_id" else _label(table, k, int(first)) for k in keys]
@@ -64,8 +67,52 @@ def aggregate(table: ScoreTable, group_by: Sequence[str], *, level: float = 0.95
         row |= {"planned": wanted, "failed": int(planned[group] - counts[group]), "not_reached": late}
         span_of_mean = bounds(float(totals[group]), int(counts[group]), wanted - int(counts[group])) if within else None
         row |= {"worst": span_of_mean.worst if span_of_mean else None, "best": span_of_mean.best if span_of_mean else None}
+        row |= macros[group] if macros else {}
         found.append((tuple(order_of(label) for label in labels), row))
     return [row for _, row in sorted(found, key=lambda pair: pair[0])]
+
+
+def _macro_columns(table: ScoreTable, groups: Codes, count: int, key: str, estimate: _Estimates, within: bool) -> list[Row]:
+    """By group, the average over the parts that `key` divides it into, each with the same weight.
+
+    `macro_mean` is over the `macro_parts` in which something was scored, `macro_parts_missing` have nothing; `macro_worst` and
+    `macro_best` bound it if all that failed, in every part, had scored 0 or 1.
+    """
+    labels = table.columns[canonical(key)]
+    parts, firsts = dense(groups * len(labels.labels) + labels.codes, count * len(labels.labels))
+    units, of_part = units_of(table, parts, len(firsts)), groups[firsts]
+    scored = ~np.isnan(table.values)
+    totals = np.bincount(parts[scored], weights=table.values[scored], minlength=len(firsts))
+    counts, planned = np.bincount(parts[scored], minlength=len(firsts)), np.bincount(parts, minlength=len(firsts))
+    rows = []
+    for group in range(count):
+        here = np.flatnonzero(of_part == group).tolist()
+        spans = [slice(int(units.starts[part]), int(units.starts[part + 1])) for part in here]
+        sources = None if units.clusters is None else [units.clusters[span] for span in spans]
+        found = [estimate(units.means[span], None if sources is None else sources[i]) for i, span in enumerate(spans)]
+        known = [i for i, e in enumerate(found) if e is not None]
+        inflation = 1.0
+        if sources is not None:
+            measured = [~np.isnan(units.means[spans[i]]) for i in known]
+            values = [units.means[spans[i]][mask] for i, mask in zip(known, measured, strict=True)]
+            inflation = shared_sources(values, [sources[i][mask] for i, mask in zip(known, measured, strict=True)])
+        macro = macro_average([e for e in found if e is not None], inflation=inflation)
+        spread = [bounds(float(totals[p]), int(counts[p]), int(planned[p] - counts[p])) for p in here] if within else []
+        ends = [b for b in spread if b is not None]
+        rows.append(
+            {
+                "macro_over": key,
+                "macro_mean": macro.mean if macro else None,
+                "macro_stderr": macro.stderr if macro else None,
+                "macro_ci_lower": macro.lower if macro else None,
+                "macro_ci_upper": macro.upper if macro else None,
+                "macro_parts": len(known),
+                "macro_parts_missing": len(here) - len(known),
+                "macro_worst": sum(b.worst for b in ends) / len(ends) if ends else None,
+                "macro_best": sum(b.best for b in ends) / len(ends) if ends else None,
+            }
+        )
+    return rows
 
 
 def units_of(table: ScoreTable, groups: Codes, count: int) -> Units:

@@ -18,7 +18,7 @@ from tripos.core.errors import ConfigError, unknown
 from tripos.results.group_keys import canonical
 from tripos.results.overlays import DEFAULT, UnknownOverlay, overlay_key
 from tripos.results.projections import Projections
-from tripos.results.rows import ProjectionRepo, Row, TrialSummaryRow
+from tripos.results.rows import ProjectionRepo, Row, TrialSummaryRow, UnsupportedKey
 
 if TYPE_CHECKING:
     from tripos.results.artifacts import ArtifactBundle
@@ -109,7 +109,9 @@ class BenchmarkResult:
         """The scorings that `for_evaluation` takes, with their names: `default (1a2b…)`."""
         return sorted({o.shown for overlays in self._store().overlays().values() for o in overlays})
 
-    def aggregate(self, *, group_by: Sequence[str], metric_id: str | None = None, level: float = 0.95) -> list[Row]:
+    def aggregate(
+        self, *, group_by: Sequence[str], metric_id: str | None = None, level: float = 0.95, macro_over: str | None = None
+    ) -> list[Row]:
         """Mean of a metric by group: the keys in the order given, `mean`, `count`, then what `aggregate.aggregate` adds.
 
         Args:
@@ -117,6 +119,8 @@ class BenchmarkResult:
                 any generation parameter (temperature, …) or any dimension. An empty list means one row over all.
             metric_id: `accuracy`, `score` or a further metric; None means all of them, never averaged together: without
                 `metric_id` in `group_by` a column says which a row is of.
+            macro_over: a key that divides each group into parts (`subject`, `slice_id`, …). `mean` stays the mean over items (micro);
+                `macro_mean` is the mean over parts, each with the same weight, with its standard error, interval and bounds.
 
         Raises:
             UnsupportedKey: (a ValueError) "Unsupported group_by key: …" with those that exist.
@@ -124,7 +128,10 @@ class BenchmarkResult:
         """
         from tripos.results.aggregate import aggregate
 
-        rows = [row for table in self._tables(metric_id, group_by) for row in aggregate(table, group_by, level=level)]
+        if macro_over is not None and canonical(macro_over) == "metric_id":
+            raise UnsupportedKey("Unsupported macro_over key: metric_id; different metrics have no average. Try slice_id or subject")
+        keys = group_by if macro_over is None else [*group_by, macro_over]
+        rows = [row for table in self._tables(metric_id, keys) for row in aggregate(table, group_by, level=level, macro_over=macro_over)]
         if metric_id is None:
             from tripos.results.score_table import order_of
 
@@ -280,11 +287,13 @@ class BenchmarkResult:
         return export_json(self, None if path is None else Path(path), include_trials=include_trials)
 
     def report(self, *, p_value_correction: str = "holm") -> EvaluationReport:
-        """Means by model, slice and metric and, with two models or more, their comparisons by slice, as tables."""
+        """Means by model, slice and metric, micro and macro averages over several slices, comparisons of several models, as tables."""
         from tripos.results.evaluation_report import EvaluationReport
 
         main = self.aggregate(group_by=["model_id", "slice_id", "metric_id"])
         tables = {"main_results": main}
+        if len({row["slice_id"] for row in main}) > 1:
+            tables["averages_over_slices"] = self.aggregate(group_by=["model_id", "metric_id"], macro_over="slice_id")
         if len({row["model_id"] for row in main}) > 1:
             metrics = sorted({row["metric_id"] for row in main})
             first = "accuracy" if "accuracy" in metrics else metrics[0]

@@ -44,6 +44,12 @@ def lower_is_better(metric: str, config: Mapping[str, Any], *, imported: bool) -
     return True if is_less(name) else None if imported else False
 
 
+def of_summary(metric: str, summary: Mapping[str, Any] | None) -> bool | None:
+    """What the summary beside a results file says of a metric; a file alone is taken for one of ours."""
+    known = summary or {}
+    return lower_is_better(metric, known.get("config") or {}, imported="imported" in (known.get("provenance") or {}))
+
+
 def agreed(said: Iterable[bool | None], metric: str) -> bool | None:
     """One answer of several runs; None where none of them knows.
 

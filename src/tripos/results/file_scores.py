@@ -12,7 +12,7 @@ import numpy as np
 from tripos.core.errors import ConfigError
 from tripos.core.records import Outcome
 from tripos.results.comparison import NEEDS
-from tripos.results.direction import agreed, lower_is_better
+from tripos.results.direction import agreed, of_summary
 from tripos.results.group_keys import canonical
 from tripos.results.result_file import ResultFile, metric_of
 from tripos.results.score_table import Coder, ScoreTable
@@ -41,7 +41,7 @@ def table_of_file(file: ResultFile, metric: str, keys: Collection[str] = ()) -> 
         coder.add([_field(record, key, file) for record in file.records])
         columns[key] = coder.column()
     values = np.array([math.nan if s is None else s for s in scores], np.float64)
-    return ScoreTable(metric_id=metric, values=values, columns=columns, lower_is_better=_lower_is_better(file, metric))
+    return ScoreTable(metric_id=metric, values=values, columns=columns, lower_is_better=of_summary(metric, file.summary))
 
 
 def pairs_of(names: Sequence[str], *, every_pair: bool = False) -> list[tuple[str, str]]:
@@ -68,12 +68,6 @@ def merged(tables: Sequence[ScoreTable]) -> ScoreTable:
     metric = tables[0].metric_id
     less = agreed((t.lower_is_better for t in tables), metric)
     return ScoreTable(metric_id=metric, values=np.concatenate([t.values for t in tables]), columns=columns, lower_is_better=less)
-
-
-def _lower_is_better(file: ResultFile, metric: str) -> bool | None:
-    """What the summary beside the file says; a file alone is taken for one of ours."""
-    summary = file.summary or {}
-    return lower_is_better(metric, summary.get("config") or {}, imported="imported" in (summary.get("provenance") or {}))
 
 
 def _field(record: dict[str, Any], key: str, file: ResultFile) -> Any:

@@ -260,14 +260,14 @@ def bonett_price(wins: int, losses: int, pairs: int, level: float = 0.95) -> tup
 def _student(pairs: _Pairs) -> SkewedT | None:
     """t of a mean difference, over clusters if stated, with an allowance for ties; None for one unit.
 
-    When many units show no difference, the few that do are a poor sample of how large differences get: as in Bonett-Price one more
-    of each sign is imagined, of the largest size seen, counted by the share of units that tie. No ties: exactly the t interval.
+    When many units show no difference, the few that do are a poor sample of how large differences get: one more is imagined, of the
+    largest size seen and of either sign, counted by the share of units that tie.
     """
     n, count, sums = len(pairs.differences), pairs.count, pairs.sums
     variance = cautious_variance(pairs.differences, pairs.units)
     if variance is None:
         return None
-    imagined = 2 * float((sums == 0).mean()) * float(np.abs(sums).max()) ** 2
+    imagined = float((sums == 0).mean()) * float(np.abs(sums).max()) ** 2
     variance += imagined * count / (count - 1) / n**2
     delta = float(pairs.differences.mean())
     residuals = sums - delta * (1 if pairs.units is None else pairs.units.sizes)

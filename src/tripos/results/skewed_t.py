@@ -1,7 +1,9 @@
-"""Student's t for a mean, and the same corrected for skewness; both together, whichever is more cautious.
+"""Student's t for a mean, more cautious on the side of a long tail.
 
-A few large values far on one side pull the mean and its standard error together, so that t leans: it rejects a true mean too often
-on the side away from them. Hall's monotone transformation takes the lean out (Hall 1992, JRSS B 54:221).
+A few large values on one side pull the mean and its standard error together: samples in which they happen to be rare give a mean that
+is too far from them and a standard error that is too small, so that t rejects a true mean too often. Johnson (1978, JASA 73:536)
+takes this out by the sample's skewness: on the side of the tail the quantile t becomes t + a (1 + 2 t²) / 6 with
+a = skewness / √units. On the other side, where the correction would make an interval shorter, t stays as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from tripos.results.items import Floats
 
 @dataclass(frozen=True, slots=True)
 class SkewedT:
-    """A mean with its standard error, of `units` independent units of the given (moment) skewness."""
+    """A mean with its standard error, of at least two independent units of the given skewness."""
 
     mean: float
     stderr: float
@@ -24,33 +26,30 @@ class SkewedT:
 
     @property
     def lean(self) -> float:
-        """Skewness / √units: how far the mean is from normal."""
+        """Skewness / √units: how far the distribution of the mean is from normal."""
         return self.skewness / math.sqrt(self.units)
 
     def p_value(self) -> float:
-        """Two-sided for a mean of 0: the larger of that of t and of h(t) = t + a t²/3 + a² t³/27 + a/6 with a = `lean`."""
+        """Two-sided, for a mean of 0; it is at most 1 - level where `interval` leaves out 0."""
         if not self.stderr:
             return 0.0 if self.mean else 1.0
-        t = self.mean / self.stderr
-        corrected = t + self.lean * t**2 / 3 + self.lean**2 * t**3 / 27 + self.lean / 6
-        nearest = min(abs(t), math.copysign(1.0, t) * corrected)
-        return 1.0 if nearest <= 0 else 2 * t_cdf(-nearest, self.units - 1)
+        t, tail = abs(self.mean) / self.stderr, max(0.0, math.copysign(self.lean, -self.mean * self.lean))
+        if tail > 1e-9:  # the q with q + tail (1 + 2 q²) / 6 = t, free of cancellation
+            t = 2 * (t - tail / 6) / (1 + math.sqrt(max(0.0, 1 + 4 * tail / 3 * (t - tail / 6))))
+        return 2 * t_cdf(-t, self.units - 1) if t > 0 else 1.0
 
     def interval(self, level: float) -> tuple[float, float]:
-        """The means that `p_value` does not reject at 1 - level: from the lower to the upper of both methods' ends."""
-        critical = t_quantile((1 + level) / 2, self.units - 1)
-        above, below = max(critical, self._solved(critical)), min(-critical, self._solved(-critical))
-        return self.mean - above * self.stderr, self.mean - below * self.stderr
-
-    def _solved(self, h: float) -> float:
-        """The t of a corrected h; (1 + a t/3)³ = 1 + a (h - a/6)."""
-        a = self.lean
-        if abs(a) < 1e-6:
-            return h - a / 6 - a * h * h / 3
-        return 3 / a * (math.cbrt(1 + a * (h - a / 6)) - 1)
+        """The means that are not rejected at 1 - level."""
+        t = t_quantile((1 + level) / 2, self.units - 1)
+        more = abs(self.lean) * (1 + 2 * t * t) / 6
+        below, above = (t + more, t) if self.lean < 0 else (t, t + more)
+        return self.mean - below * self.stderr, self.mean + above * self.stderr
 
 
-def skewness(sums: Floats) -> float:
-    """Third over second central moment^1.5 of residuals that add up to 0; 0 when they do not vary."""
-    second = float(sums @ sums) / len(sums)
-    return float((sums**3).sum()) / len(sums) / second**1.5 if second > 0 else 0.0
+def skewness(residuals: Floats) -> float:
+    """Adjusted Fisher-Pearson skewness of residuals that add up to 0; 0 for fewer than three or without spread."""
+    n, squares = len(residuals), float(residuals @ residuals)
+    if n < 3 or squares == 0:
+        return 0.0
+    moment = float((residuals**3).sum()) / n / math.pow(squares / n, 1.5)
+    return moment * math.sqrt(n * (n - 1)) / (n - 2)

@@ -38,12 +38,10 @@ def grading_times(scored: Scored) -> Graded:
         return Graded()
     if took is None:
         return Graded(began, None, began, None)
-    if took.scoring is None:
-        return Graded(began, took.scored / 1e6)
-    scoring, score_seconds = began + took.scoring / 1e6, (took.scored - took.scoring) / 1e6
-    if took.parsed is None:
-        return Graded(None, None, scoring, score_seconds)
-    return Graded(began, took.parsed / 1e6, scoring, score_seconds)
+    parsing, parse_seconds = (None, None) if took.parse is None else (began, took.parse / 1e6)
+    if took.score is None:
+        return Graded(parsing, parse_seconds)
+    return Graded(parsing, parse_seconds, began + ((took.parse or 0) + took.pause) / 1e6, took.score / 1e6)
 
 
 def in_order(stages: Iterable[TimelineStageRecord]) -> list[TimelineStageRecord]:
@@ -65,11 +63,11 @@ def preparation(record: StoredRecord, prompt: str, *, whole: bool) -> Stages:
     start = times.started_at if times is not None else None
     if whole or times is not None:
         reference = ArtifactRef(artifact_hash=content_hash(planned.reference_hash), role="item_payload", label="reference")
-        read = None if times is None else times.loaded / 1e6
+        read = None if times is None else times.load / 1e6
         yield _stage("item_load", "ok", record.found.run.row.benchmark, start, read, refs=[reference])
     rendered = ArtifactRef(artifact_hash=content_hash(prompt), media_type="application/json", role="rendered_prompt")
-    began = None if times is None else times.started_at + times.rendering / 1e6
-    took = None if times is None else (times.rendered - times.rendering) / 1e6
+    began = None if times is None else times.started_at + (times.load + times.pause) / 1e6
+    took = None if times is None else times.render / 1e6
     yield _stage("prompt_render", "ok", record.found.prompt_variant_id, began, took, refs=[rendered])
 
 

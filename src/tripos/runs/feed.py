@@ -87,12 +87,12 @@ class Feed:
         plan, places, clock = self.plan, count(), time.perf_counter
         started_at, began = time.time(), clock()
         for sample in plan.selection:
-            loaded = clock() - began
+            loaded = clock()
             for variant in plan.variants:
-                rendering = clock() - began
+                rendering = clock()
                 messages = plan.messages(sample, variant)
-                rendered = clock() - began
-                prepared = Prepared(started_at, int(loaded * 1e6), int(rendering * 1e6), int(rendered * 1e6))
+                load, pause, render = (loaded - began) * 1e6, (rendering - loaded) * 1e6, (clock() - rendering) * 1e6
+                prepared = Prepared(started_at, int(load) + 1, int(pause), int(render) + 1)
                 for attempt in range(plan.spec.attempts):
                     trial = plan.trial(sample, variant, attempt, messages, prepared)
                     yield Job(sample, trial, messages, new_to_run=True, place=next(places))

@@ -75,8 +75,9 @@ class _Times:
         """What is recorded, at its end."""
         ended, began = time.perf_counter(), self.began
         if self.parsed is None or self.scoring is None:
-            return Took(None, None, int((ended - began) * 1e6))
-        return Took(int((self.parsed - began) * 1e6), int((self.scoring - began) * 1e6), int((ended - began) * 1e6))
+            return Took(int((ended - began) * 1e6) + 1, 0, None)
+        parse, pause, score = self.parsed - began, self.scoring - self.parsed, ended - self.scoring
+        return Took(int(parse * 1e6) + 1, int(pause * 1e6), int(score * 1e6) + 1)
 
 
 _NOTHING: AbstractContextManager[None] = nullcontext()

@@ -54,7 +54,7 @@ def reparse(file: ResultFile, out: Path, reader: Reader | None, writer: Writer |
         trial = stored.get(key_of(record))
         started_at, began = time.time(), time.perf_counter()
         verdict = _read(scorer, record, trial, reader)
-        took = Took(None, 0, int((time.perf_counter() - began) * 1e6))
+        took = Took(None, 0, int((time.perf_counter() - began) * 1e6) + 1)
         new = record
         if verdict is not None:
             read += 1

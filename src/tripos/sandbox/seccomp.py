@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import platform
 import struct
+from collections.abc import Mapping
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 X32_BIT = 0x40000000
@@ -68,8 +69,11 @@ ALLOW, KILL = 0x7FFF0000, 0x80000000
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data (little-endian machines)
 
 
-def program(machine: str = platform.machine()) -> bytes | None:
-    """The compiled filter, or None on a machine whose call numbers are not in the table (it then runs without)."""
+def program(machine: str = platform.machine(), also: Mapping[str, tuple[int, int]] = {}) -> bytes | None:
+    """The compiled filter, or None on a machine whose call numbers are not in the table (it then runs without).
+
+    `also`: further calls to deny, as in `DENIED`.
+    """
     if machine not in ARCHITECTURES:
         return None
     column = list(ARCHITECTURES).index(machine)
@@ -80,7 +84,7 @@ def program(machine: str = platform.machine()) -> bytes | None:
         _step(LOAD, NUMBER),
         *(_when(AT_LEAST, X32_BIT, _error(errno.EPERM)) if machine == "x86_64" else []),
     ]
-    for numbers in DENIED.values():
+    for numbers in [*DENIED.values(), *also.values()]:
         steps += _when(EQUAL, numbers[column], _error(errno.EPERM))
     steps += _when(EQUAL, CLONE3[column], _error(errno.ENOSYS))  # flags lie in memory; libc falls back to clone
     clone = [_step(LOAD, FIRST_ARGUMENT), *_when(ANY_BIT, NEW_NAMESPACES, _error(errno.EPERM)), _step(RETURN, ALLOW)]

@@ -53,30 +53,29 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag="run_started"):
 
 
 class Prepared(msgspec.Struct, frozen=True, array_like=True):
-    """When a sample was read (from `started_at` on) and its prompt rendered: microseconds after `started_at`."""
+    """When a sample was read (from `started_at`, Unix seconds) and its prompt rendered; microseconds rounded up, so never 0."""
 
     started_at: float
-    loaded: int
-    rendering: int
-    rendered: int
+    load: int
+    pause: int
+    render: int
 
 
 class Took(msgspec.Struct, frozen=True, array_like=True):
-    """When the answer had been parsed, scoring began, and it ended: microseconds after `Scored.started_at`.
+    """How long parsing and scoring took from `Scored.started_at` on, with a pause between; microseconds rounded up, so never 0.
 
-    `parsed` is None when nothing was parsed (an old answer was scored again), `scoring` when it came to no scoring.
+    `parse` is None when nothing was parsed (an old answer was scored again), `score` when it did not come to that.
     """
 
-    parsed: int | None
-    scoring: int | None
-    scored: int
+    parse: int | None
+    pause: int
+    score: int | None
 
 
 class TrialPlanned(_Event, frozen=True, kw_only=True, tag="trial_planned"):
     """A sample was taken into the run: its labels, the rendered prompt, the reference.
 
-    `prepared` is a list: Unix seconds at which reading the sample began; in microseconds after that when it was there, and when rendering
-    the prompt began and ended.
+    `prepared` is a list: Unix seconds at which reading the sample began, then microseconds: reading it, a pause, rendering the prompt.
     """
 
     record_id: str
@@ -137,8 +136,8 @@ class Scored(_Event, frozen=True, kw_only=True, tag="scored"):
     """What the scorer said of a candidate; outcome `judge_failed` when it could not.
 
     `graded` names the answer that was graded, as `Reader.answer_name` gives it; None means the answer in this very stream.
-    `started_at` is when this grading began; None in a log of another tool that does not say. `took` is a list, in microseconds after
-    that: when the answer had been parsed, when scoring began, when it ended.
+    `started_at` is when this grading began; None in a log of another tool that does not say. `took` is a list of
+    microseconds: parsing from then on, a pause (waiting for a place among the gradings), scoring.
     """
 
     candidate_id: str

@@ -31,6 +31,7 @@ START_SECONDS = 120.0
 GRACE_SECONDS = 30.0
 DEVICE_FILES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/davinci_manager", "/dev/kfd", "/dev/dri")
 NUMBERED_DEVICES = ("nvidia[0-9]*", "davinci[0-9]*")
+DENIED = {"sched_setaffinity": (203, 122)}  # the judge says on which cores a worker runs
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": "/tmp",
@@ -46,6 +47,7 @@ ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "TORCH_EXTENSIONS_DIR": "/tmp/extensions",
     "MAX_JOBS": "2",
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no processes that stay behind
 }
 
 
@@ -128,11 +130,10 @@ class Box:
         theirs.close()
         try:
             ours.setblocking(False)
-            rules = seccomp.program()
+            rules = seccomp.program(also=DENIED)
             start = {
                 "limits": {**asdict(limits)},
                 "filter": base64.b64encode(rules).decode() if rules else None,
-                "namespaced": True,
                 "first_user": bubblewrap.USER if second is not None else None,
                 "preload": ["numpy"],
             }
@@ -184,7 +185,7 @@ async def _start_bubblewrap(control: socket.socket, second: int | None, environm
     include = Path(sys.base_prefix) / "include"  # of Python's own headers, for extensions
     if not include.is_relative_to("/usr"):
         more += ["--ro-bind-try", str(include), str(include)]
-    for file in [*DEVICE_FILES, *(str(path) for pattern in NUMBERED_DEVICES for path in Path("/dev").glob(pattern))]:
+    for file in _device_files():
         more += ["--dev-bind-try", file, file]
     options = [*bubblewrap.namespaces(), *bubblewrap.system(64 << 20, more)]
     for name, value in environment.items():
@@ -194,6 +195,10 @@ async def _start_bubblewrap(control: socket.socket, second: int | None, environm
     if second is None:
         return await bubblewrap.start([*options, *bubblewrap.as_root(CAPABILITIES)], argv, [control.fileno()])
     return await bubblewrap.start_with_users(options, argv, [control.fileno()], second, CAPABILITIES, USERS)
+
+
+def _device_files() -> list[str]:
+    return [*DEVICE_FILES, *(str(path) for pattern in NUMBERED_DEVICES for path in Path("/dev").glob(pattern))]
 
 
 async def _told(control: socket.socket, process: asyncio.subprocess.Process, start: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,9 @@ class Problem:
         return [v.to(n.dtype) for v, n in zip(values, self.native, strict=True)]
 
 
-def problem(function: Callable[..., Any], inputs: list[torch.Tensor], right: Answers, wrong: Answers, tolerance: Answers | None = None) -> Problem:
+def problem(
+    function: Callable[..., Any], inputs: list[torch.Tensor], right: Answers, wrong: Answers, tolerance: Answers | None = None
+) -> Problem:
     def outputs(*tensors: torch.Tensor) -> list[torch.Tensor]:
         made = function(*tensors)
         return list(made) if isinstance(made, tuple) else [made]
@@ -200,7 +202,11 @@ def attention(dtype: torch.dtype = torch.float32, fused_reference: bool = False)
         return torch.softmax(q @ k.transpose(-1, -2) / 8, -1) @ v
 
     def online(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        top, norm, out = torch.full((*q.shape[:-1], 1), -6e4, dtype=q.dtype), torch.zeros(*q.shape[:-1], 1, dtype=q.dtype), torch.zeros_like(q)
+        top, norm, out = (
+            torch.full((*q.shape[:-1], 1), -6e4, dtype=q.dtype),
+            torch.zeros(*q.shape[:-1], 1, dtype=q.dtype),
+            torch.zeros_like(q),
+        )
         for start in range(0, k.shape[-2], 64):
             scores = q @ k[..., start : start + 64, :].transpose(-1, -2) / 8
             higher = torch.maximum(top, scores.amax(-1, keepdim=True))
@@ -210,7 +216,12 @@ def attention(dtype: torch.dtype = torch.float32, fused_reference: bool = False)
 
     q, k, v = (torch.randn(1, 4, 256, 64).to(dtype) for _ in range(3))
     wide = [t.float() for t in (q, k, v)]
-    right = {"online in float32": online(*wide), "online": online(q, k, v), "plain": plain(q, k, v), "torch's own": functional.scaled_dot_product_attention(q, k, v)}
+    right = {
+        "online in float32": online(*wide),
+        "online": online(q, k, v),
+        "plain": plain(q, k, v),
+        "torch's own": functional.scaled_dot_product_attention(q, k, v),
+    }
     wrong = {
         "not scaled": torch.softmax(wide[0] @ wide[1].transpose(-1, -2), -1) @ wide[2],
         "last key missing": plain(wide[0], wide[1][..., :-1, :], wide[2][..., :-1, :]),
@@ -313,7 +324,11 @@ def fake_quant() -> Problem:
     x, w = torch.randn(256, 512), torch.randn(512, 512) / 22
     exact = x.double() @ w.double()
     right = {"another blocking": torch.round((x[:, :100] @ w[:100] + x[:, 100:] @ w[100:]) / 0.05) * 0.05}
-    wrong = {"two steps off": function(x, w) + 0.1, "one step off": function(x, w) + 0.05, "grid of half the step": torch.round(exact / 0.025) * 0.025}
+    wrong = {
+        "two steps off": function(x, w) + 0.1,
+        "one step off": function(x, w) + 0.05,
+        "grid of half the step": torch.round(exact / 0.025) * 0.025,
+    }
     return problem(function, [x, w], right, wrong, {"off_by_one": 1e-4, "step": 0.05})
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "calibrate", "compare", "compare_at", "first_difference", "native", "pool",
 ]  # fmt: skip
 
+JUMP_REACH = 1.5  # the largest of other jumps may be larger; two levels of a grid are not
 NAMES = ("calibrated", "dtype", "strict")
 _ASSERT_CLOSE = {torch.float64: (1e-7, 1e-7), torch.float32: (1.3e-6, 1e-5), torch.float16: (1e-3, 1e-5), torch.bfloat16: (1.6e-2, 1e-5)}
 _STRICT = 1e-2
@@ -128,8 +129,8 @@ def compare(
     if len(got) != len(expected):
         return Report(False, f"{len(expected)} outputs were expected, {len(got)} came back", "structure")
     refused = [_structure(want, have, names[i], i) for i, (want, have) in enumerate(zip(expected, got, strict=True))]
-    first = next((each for each in refused if each), None)
-    if first:
+    first = next((each for each in refused if each is not None), None)
+    if first is not None:
         return first
     slack = 2.0 if calibration.fresh else 1.0
     cases = zip(expected, got, calibration.outputs, strict=True)
@@ -150,7 +151,7 @@ def compare_at(
     """
     name = f"output {output}"
     refused = _structure(expected, got, name, output)
-    if refused:
+    if refused is not None:
         return refused
     report = _examine(expected, got, replace(calibration.outputs[output], exact=None), rule or Rule(), (output, name, 2.0))
     return replace(report, worst_index=[int(positions[report.worst_index[0]])]) if positions and report.worst_index else report
@@ -194,7 +195,7 @@ def _examine(want: Leaf, have: Leaf, scale: Scale, rule: Rule, place: tuple[int,
         want, have = single(want), single(have)
     if not isinstance(want, torch.Tensor):
         if want == have:
-            return Report(True, "equal", total=1, output=index, worst=0.0)
+            return Report(True, "equal", max_abs=0.0, max_rel=0.0, total=1, output=index, worst=0.0)
         return Report(False, f"{name} is {have!r}, expected {want!r}", "value", mismatched=1, total=1, output=index)
     tally = _Tally(rule, scale, want, slack)
     x = scale.exact if rule.name == "calibrated" and scale.calibrated else None
@@ -318,7 +319,7 @@ class _Tally:
         if self.furthest <= 1.01 * level and self.mismatched <= allowed:
             return None, f"each by one level; {share:.2g} of the elements may be"
         jumps = _chance(4 * self.scale.jump_share * total) if rule.name == "calibrated" and (self.floating or self.slack > 1) else 0
-        reach = 1.01 * self.scale.jump_size * (self.slack if self.floating else 1.0)
+        reach = JUMP_REACH * self.scale.jump_size * (self.slack if self.floating else 1.0)
         if self.furthest <= reach and self.mismatched <= jumps:
             return None, "the reference itself jumps as far and as often"
         return "value", ""

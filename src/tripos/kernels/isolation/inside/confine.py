@@ -15,19 +15,21 @@ from pathlib import Path
 
 NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET = 0x00020000, 0x04000000, 0x08000000, 0x20000000, 0x40000000
 NOSUID, NODEV, NOEXEC = 2, 4, 8
-SET_NO_NEW_PRIVS, SET_SECCOMP, CAPBSET_DROP, SET_PDEATHSIG, SET_PTRACER = 38, 22, 24, 1, 0x59616D61
+SET_NO_NEW_PRIVS, SET_SECCOMP, CAPBSET_DROP, SET_PDEATHSIG = 38, 22, 24, 1
 LAST_CAPABILITY = 63
+RLIMIT_SIGPENDING = 11  # Linux; `resource` has no name for it
+MOST_TIMERS = 128  # each may interrupt whoever runs, even while its owner is stopped
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one worker; bytes and seconds."""
+    """Bounds of one worker; bytes and seconds. `processes`: threads count too; None = the kernel counts those of others with them."""
 
     memory_bytes: int
     disk_bytes: int
-    processes: int
+    processes: int | None
     cpu_seconds: int
     file_bytes: int = 1 << 30
 
@@ -38,39 +40,33 @@ def separate() -> list[str]:
     return ["processes", "network", "ipc"]
 
 
-def settle(limits: Limits, user: int | None, filter_: bytes | None, namespaced: bool) -> list[str]:
+def settle(limits: Limits, user: int | None, filter_: bytes | None) -> list[str]:
     """In the worker: files, limits, privileges, system-call filter, in that order. Returns what was done.
 
     Args:
         user: user id to become; None = stay.
         filter_: compiled classic BPF; None = no filter.
-        namespaced: `separate` was called before.
     """
-    done = []
-    if namespaced:
-        _mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC)
-        _mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, f"size={limits.disk_bytes},mode=1777,nr_inodes=50000")
-        _mount("tmpfs", "/dev/shm", "tmpfs", NOSUID | NODEV, f"size={limits.disk_bytes // 4},mode=1777,nr_inodes=1000")
-        _mount("tmpfs", "/opt", "tmpfs", NOSUID | NODEV, "size=4096,mode=0755")
-        workspace = Path("/tmp/work")
-        workspace.mkdir()
-        workspace.chmod(0o777)
-        os.chdir(workspace)
-        done += ["files"]
-    _bound(limits, user)
-    done += ["limits"]
-    if namespaced:
-        for capability in range(LAST_CAPABILITY + 1):
-            _libc.prctl(CAPBSET_DROP, capability, 0, 0, 0)
-        if user is not None:
-            os.setgroups([])
-            os.setresgid(user, user, user)
-            os.setresuid(user, user, user)
-        _drop_capabilities()
-        done += ["privileges"]
-    else:
-        _libc.prctl(SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)  # the judge is no ancestor; without namespaces it needs leave
+    _mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC)
+    _mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, f"size={limits.disk_bytes},mode=1777,nr_inodes=50000")
+    _mount("tmpfs", "/dev/shm", "tmpfs", NOSUID | NODEV, f"size={limits.disk_bytes // 4},mode=1777,nr_inodes=1000")
+    _mount("tmpfs", "/opt", "tmpfs", NOSUID | NODEV, "size=4096,mode=0755")
+    workspace = Path("/tmp/work")
+    workspace.mkdir()
+    workspace.chmod(0o777)
+    os.chdir(workspace)
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # where memory is short, this goes before anything else
+    _bound(limits)
+    for capability in range(LAST_CAPABILITY + 1):
+        _libc.prctl(CAPBSET_DROP, capability, 0, 0, 0)
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    _drop_capabilities()
+    die_with_parent()
     _check(_libc.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    done = ["files", "limits", *(["process_count"] if limits.processes is not None else []), "privileges"]
     if filter_:
         _install(filter_)
         done += ["system_calls"]
@@ -82,15 +78,24 @@ def die_with_parent() -> None:
     _libc.prctl(SET_PDEATHSIG, 9, 0, 0, 0)
 
 
-def _bound(limits: Limits, user: int | None) -> None:
+def silence() -> None:
+    """Standard input is empty, standard output and error go nowhere: whoever would read them does not run beside us."""
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for number in range(3):
+        os.dup2(nothing, number)
+    os.close(nothing)
+
+
+def _bound(limits: Limits) -> None:
     bounds = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_DATA: limits.memory_bytes,
         resource.RLIMIT_FSIZE: limits.file_bytes,
         resource.RLIMIT_NOFILE: 1024,
         resource.RLIMIT_CPU: limits.cpu_seconds,
+        RLIMIT_SIGPENDING: MOST_TIMERS,
     }
-    if user is not None:
+    if limits.processes is not None:
         bounds[resource.RLIMIT_NPROC] = limits.processes
     for what, most in bounds.items():
         ceiling = resource.getrlimit(what)[1]

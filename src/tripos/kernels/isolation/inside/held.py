@@ -13,25 +13,45 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from . import memory
+from .descriptions import Unsound, described_tensors, dtype_of, likeness, parse, parse_state, span, tensors
 from .wire import Broken, Channel, Late
 
-MOST_TENSOR_BYTES = 4 << 30
+BIRTH_SECONDS = 30.0
 FATE_SECONDS = 2.0
 STOP_SECONDS = 5.0
+END_SECONDS = 20.0
+STILL_SECONDS = 0.0002  # of processor time, that a stopped process may seem to use
+SPARSE_BYTES = 1 << 20
+REFERENCE, CANDIDATE = "reference", "candidate"
 
 
 class Failed(Exception):
-    """What a worker did wrong: `outcome` is the taxonomy's word, `error` one sentence."""
+    """What went wrong: `outcome` is the taxonomy's word (or `raised`: the worker's own code did), `error` one sentence.
 
-    def __init__(self, outcome: str, error: str, traceback: str | None = None, kind: str = "") -> None:
+    `role` is the worker's that is to blame; empty = nobody's, it is our own failure. `kind` is the type of a raised
+    exception, or what kind of cheating is suspected.
+    """
+
+    def __init__(self, role: str, outcome: str, error: str, traceback: str | None = None, kind: str = "") -> None:
         super().__init__(error)
-        self.outcome, self.error, self.traceback, self.kind = outcome, error, traceback, kind
+        self.role, self.outcome, self.error, self.traceback, self.kind = role, outcome, error[:2000], traceback, kind
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Of a timed window: seconds until the worker answered and had been looked at, addresses of the outputs, what was seen."""
+
+    seconds: float
+    addresses: memory.Numbers
+    seen: bytearray
 
 
 class Held:
@@ -41,145 +61,176 @@ class Held:
         zygote.send(b"w")
         _, descriptors, _, _ = socket.recv_fds(zygote, 16, 2)
         if len(descriptors) != 2:
-            raise Failed("infrastructure_failed", "the zygote could not fork a worker")
+            raise Failed("", "infrastructure_failed", "the zygote could not fork a worker")
         self.role = role
         self.channel = Channel(socket.socket(fileno=descriptors[0]))
         self._fate = os.fdopen(descriptors[1], "rb", buffering=0)
-        born = self._tidings(time.monotonic() + 30.0)
+        born = self._tidings(time.monotonic() + BIRTH_SECONDS)
         if "pid" not in born or "trouble" in born:
-            raise Failed("infrastructure_failed", f"a worker could not be confined: {born.get('trouble', 'it never began')}")
+            raise Failed("", "infrastructure_failed", f"a worker could not be confined: {born.get('trouble', 'it never began')}")
         self.pid: int = born["pid"]
         self.containment: list[str] = born["containment"]
-        self.stopped = False
+        self._process = os.pidfd_open(self.pid)
+        self._used_at_stop: float | None = None  # processor seconds; None = not stopped
+
+    def fail(self, outcome: str, error: str, traceback: str | None = None, kind: str = "") -> Failed:
+        """A failure of this worker, to be raised."""
+        return Failed(self.role, outcome, error, traceback, kind)
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
-    def ask(self, do: str, deadline: float, **more: Any) -> dict[str, Any]:
-        """One command, one reply.
+    def ask(self, do: str, deadline: float, *wanted: str, **more: Any) -> dict[str, Any]:
+        """One command, one reply. `wanted` are the descriptions that the reply must have.
 
         Raises:
-            Failed: the worker's code raised, the deadline passed, or the worker ended.
+            Failed: the worker's code raised, the deadline passed, the worker ended, or what it says cannot be.
         """
         self.let_go()
         try:
-            self.channel.send({"do": do, **more})
-            reply = self.channel.receive(deadline)
+            self.channel.send({"do": do, **more}, deadline)
+            return self._reply(deadline, wanted)
         except Late:
-            raise Failed("timeout", f"the {self.role} did not end `{do}` in time") from None
+            raise self.fail("timeout", f"the {self.role} did not end `{do}` in time") from None
         except Broken as error:
             raise self._ended(str(error)) from None
+
+    def _reply(self, deadline: float, wanted: Sequence[str] = ()) -> dict[str, Any]:
+        reply = self.channel.receive(deadline)
         if not reply.get("ok"):
             outcome = "oom" if reply.get("kind") == "oom" else "raised"
-            raise Failed(outcome, str(reply.get("error"))[:2000], str(reply.get("traceback"))[-20_000:], str(reply.get("kind")))
-        return reply
+            raise self.fail(outcome, str(reply.get("error")), str(reply.get("traceback"))[-20_000:], str(reply.get("kind"))[:200])
+        try:
+            return reply | {key: parse_state(reply.get(key)) if key == "state" else parse(reply.get(key)) for key in wanted}
+        except Unsound as error:
+            raise self.fail("wrong_structure", f"the {self.role} tells of {error}") from None
 
     def prepare(self, slots: Sequence[int], deadline: float) -> None:
         """Brings the worker to the brink of a timed window; from here on it waits for one byte, and is stopped."""
         self.ask("window", deadline, slots=list(slots))
         self.stop()
 
-    def window(self, count: int, deadline: float, staged: bool) -> tuple[float, tuple[int, ...]]:
-        """Lets the prepared worker go; returns the seconds until it answered, and the `count` addresses that it answers with.
+    def window(self, count: int, deadline: float, staged: bool, look: Callable[[memory.Numbers], bytearray]) -> Answer:
+        """Lets the prepared worker go, waits for the `count` addresses that it answers with, looks at what is there.
 
         `staged`: the worker first moves its inputs to a device and, when it is done, says so before it moves the outputs back;
-        the seconds are those between.
+        the seconds are those between. Otherwise they end after the look.
         """
-        end = self.channel
+        wire = self.channel
+        if wire.pending():
+            raise self.fail("cheat_suspected", f"the {self.role} answered before it was asked", kind="early_answer")
+        self._must_have_rested()
         try:
-            end.end.send(b"g")
+            wire.end.send(b"g")
             began = time.monotonic()
             self.let_go()
             if staged:
-                end.exactly(1, deadline)
+                wire.exactly(1, deadline)
                 began = time.monotonic()
-                end.end.send(b"g")
-                end.exactly(1, deadline)
+                wire.end.send(b"g")
+                wire.exactly(1, deadline)
                 seconds = time.monotonic() - began
-            (told,) = struct.unpack("<q", end.exactly(8, deadline))
+            (told,) = struct.unpack("<q", wire.exactly(8, deadline))
+            if told == count:
+                addresses = np.frombuffer(wire.exactly(8 * count, deadline), dtype=np.uint64)
+                seen = look(addresses)
+                return Answer(seconds if staged else time.monotonic() - began, addresses, seen)
             if told == -1:
-                self._after(deadline)  # raises
-            if told != count:
-                raise Failed("wrong_structure", f"{told} output tensors in a timed window where {count} were expected")
-            addresses = struct.unpack(f"<{count}Q", end.exactly(8 * count, deadline))
+                self._reply(deadline)  # raises what the model has raised
+            raise self.fail("wrong_structure", f"{told} output tensors in a timed window where {count} were expected")
+        except memory.Unreachable as error:
+            raise self.fail("wrong_structure", f"the {self.role}'s output cannot be read: {error}") from None
         except Late:
-            raise Failed("timeout", f"a timed call of the {self.role} did not end in time") from None
+            raise self.fail("timeout", f"a timed call of the {self.role} did not end in time") from None
         except (Broken, OSError) as error:
             raise self._ended(str(error)) from None
-        return (seconds if staged else time.monotonic() - began), addresses
-
-    def _after(self, deadline: float) -> dict[str, Any]:
-        """The reply that ends a window."""
-        reply = self.channel.receive(deadline)
-        if not reply.get("ok"):
-            raise Failed("raised", str(reply.get("error"))[:2000], str(reply.get("traceback"))[-20_000:], str(reply.get("kind")))
-        return reply
 
     def finish(self, deadline: float) -> None:
-        """Takes the reply that ends a window."""
+        """Takes the reply that ends a window, and stops."""
         self.let_go()
         try:
-            self._after(deadline)
+            self.channel.end.send(b"g")
+            self._reply(deadline)
         except Late:
-            raise Failed("timeout", f"the {self.role} did not come back from a timed call") from None
-        except Broken as error:
+            raise self.fail("timeout", f"the {self.role} did not come back from a timed call") from None
+        except (Broken, OSError) as error:
             raise self._ended(str(error)) from None
+        self.stop()
 
     # -- stopping ---------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Stops every thread of the worker; returns when it stands still."""
-        if self.stopped:
+        """Stops the worker; returns when every thread stands still and no other process of its is there to go on."""
+        if self._used_at_stop is not None:
             return
         self._signal(signal.SIGSTOP)
-        self.stopped = True
         deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            state = self._state()
-            if state in "Tt":
-                return
-            if state in "ZX":
-                raise self._ended("it ended")
-        raise Failed("infrastructure_failed", f"the {self.role} could not be stopped")
+        while not self._stands():
+            if time.monotonic() > deadline:
+                raise Failed("", "infrastructure_failed", f"the {self.role} could not be stopped")
+        self._used_at_stop = self.cpu_seconds()
+        if self.role == CANDIDATE and self._others():
+            raise self.fail("cheat_suspected", f"processes of the {self.role} were alive while it was timed", kind="background_process")
 
     def let_go(self) -> None:
-        """The opposite of `stop`."""
-        if self.stopped:
+        """The opposite of `stop`. Raises Failed where the worker was awake in between (a timer can send SIGCONT)."""
+        if self._used_at_stop is not None:
+            self._must_have_rested()
+            self._used_at_stop = None
             self._signal(signal.SIGCONT)
-            self.stopped = False
+
+    def _must_have_rested(self) -> None:
+        if self._used_at_stop is not None and self.cpu_seconds() - self._used_at_stop > STILL_SECONDS:
+            raise self.fail("cheat_suspected", f"the {self.role} ran while it was stopped", kind="awake_while_stopped")
 
     def _signal(self, number: signal.Signals) -> None:
         try:
-            os.kill(self.pid, number)
+            signal.pidfd_send_signal(self._process, number)
         except ProcessLookupError:
             raise self._ended("it ended") from None
 
-    def _state(self) -> str:
+    def _stands(self) -> bool:
+        states = [_state(f"/proc/{self.pid}/task/{thread}/stat") for thread in self._threads()]
+        if not states or states[0] in "ZX":
+            raise self._ended("it ended")
+        return all(state in "TtZX" for state in states)
+
+    def _threads(self) -> list[str]:
+        """The first thread first."""
         try:
-            with open(f"/proc/{self.pid}/stat", "rb") as stat:  # noqa: PTH123
-                return chr(stat.read().rpartition(b") ")[2][0])
-        except (OSError, IndexError):
-            return "X"
+            return sorted(os.listdir(f"/proc/{self.pid}/task"), key=int)  # noqa: PTH208
+        except OSError:
+            return []
+
+    def _others(self) -> int:
+        """How many processes the worker has started that still live. It is process 1 of its namespace, so orphans count too."""
+        children: list[str] = []
+        for thread in self._threads():
+            with contextlib.suppress(OSError), open(f"/proc/{self.pid}/task/{thread}/children") as words:  # noqa: PTH123
+                children += words.read().split()
+        return sum(_state(f"/proc/{child}/stat") not in "ZX" for child in children)
 
     def end(self) -> None:
-        """Kills the worker and everything it started."""
+        """Kills the worker and everything it started; returns when that is over, so that it disturbs nobody's measurement."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)  # process 1 of its namespace: all others die with it
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)  # process 1 of its namespace: all others die with it
+        select.select([self._process], [], [], END_SECONDS)
+        os.close(self._process)
         self.channel.end.close()
         self._fate.close()
 
     def pin(self, cores: set[int]) -> None:
-        """Lets every thread of the worker run on these cores only."""
+        """Lets the (stopped) worker run on these cores only; its system-call filter keeps it from changing that."""
         try:
-            for thread in os.listdir(f"/proc/{self.pid}/task"):  # noqa: PTH208
+            for thread in self._threads():
                 os.sched_setaffinity(int(thread), cores)
         except OSError as error:
-            raise Failed("infrastructure_failed", f"the {self.role} could not be put on cores {sorted(cores)}: {error}") from None
+            raise Failed("", "infrastructure_failed", f"the {self.role} could not be put on cores {sorted(cores)}: {error}") from None
 
     def cores(self) -> set[int]:
         """The cores that any thread of the worker may run on."""
         allowed: set[int] = set()
         with contextlib.suppress(OSError):
-            for thread in os.listdir(f"/proc/{self.pid}/task"):  # noqa: PTH208
+            for thread in self._threads():
                 allowed |= os.sched_getaffinity(int(thread))
         return allowed
 
@@ -188,18 +239,7 @@ class Held:
         try:
             return time.clock_gettime((~self.pid << 3) | 2)  # the process clock of another process, see clock_getcpuclockid(3)
         except OSError:
-            return 0.0
-
-    def children(self) -> int:
-        """How many processes the worker has started that still live."""
-        count = 0
-        try:
-            for thread in os.listdir(f"/proc/{self.pid}/task"):  # noqa: PTH208
-                with open(f"/proc/{self.pid}/task/{thread}/children") as children:  # noqa: PTH123
-                    count += len(children.read().split())
-        except OSError:
-            return 0
-        return count
+            raise self._ended("it ended") from None
 
     def _tidings(self, deadline: float) -> dict[str, Any]:
         line = b""
@@ -217,60 +257,79 @@ class Held:
         """How the worker ended, from its keeper."""
         told = self._tidings(time.monotonic() + FATE_SECONDS)
         if told.get("stopped") == "memory":
-            return Failed("oom", f"the {self.role} used more memory than it was given")
+            return self.fail("oom", f"the {self.role} used more memory than it was given")
         status = told.get("status")
         if status is None:
-            return Failed("crashed", f"the {self.role} broke its channel: {why}")
+            return self.fail("crashed", f"the {self.role} broke its channel: {why}")
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
-            if number == signal.SIGXCPU:
-                return Failed("timeout", f"the {self.role} used up its processor time")
-            return Failed("crashed", f"the {self.role} was ended by signal {number} ({signal.strsignal(number)})")
-        return Failed("crashed", f"the {self.role} ended by itself with status {os.waitstatus_to_exitcode(status)}")
+            return self.fail("crashed", f"the {self.role} was ended by signal {number} ({signal.strsignal(number)})")
+        return self.fail("crashed", f"the {self.role} ended by itself with status {os.waitstatus_to_exitcode(status)}")
 
     # -- memory -----------------------------------------------------------------------------------------------------
 
     def read(self, tensor: dict[str, Any]) -> torch.Tensor:
-        """A copy of a described tensor, from the worker's memory. Raises Failed for a description that cannot be true."""
-        dtype, shape, strides, span = self._checked(tensor)
-        if span == 0:
+        """A copy of a described tensor, from the worker's memory. Raises Failed where there is none."""
+        dtype, shape = dtype_of(tensor), tensor["shape"]
+        width, count = span(tensor), int(np.prod(shape, dtype=np.int64))
+        if count == 0:
             return torch.empty(shape, dtype=dtype)
         try:
-            raw = memory.read(self.pid, tensor["address"], span * dtype.itemsize)
-        except memory.MemoryError_ as error:
-            raise Failed("wrong_structure", f"the {self.role}'s tensor cannot be read: {error}") from None
-        return torch.frombuffer(raw, dtype=dtype).as_strided(shape, strides)
+            if width * dtype.itemsize <= 4 * count * dtype.itemsize + SPARSE_BYTES:
+                raw = memory.read(self.pid, tensor["address"], width * dtype.itemsize)
+                return torch.frombuffer(raw, dtype=dtype).as_strided(shape, tensor["strides"])
+            raw = memory.gather(self.pid, _addresses(tensor), np.full(count, dtype.itemsize, dtype=np.uint64))
+        except memory.Unreachable as error:
+            raise self.fail("wrong_structure", f"the {self.role}'s tensor cannot be read: {error}") from None
+        return torch.frombuffer(raw, dtype=dtype).reshape(shape)
+
+    def carry(self, described: dict[str, Any]) -> Any:
+        """A description with every tensor read out of the worker's memory."""
+        if described["type"] == "Tensor":
+            return self.read(described)
+        return described | {"items": [self.carry(each) for each in described["items"]]} if "items" in described else described
 
     def write(self, tensor: dict[str, Any], value: torch.Tensor) -> None:
         """Writes a tensor of the described shape and strides into the worker's memory."""
-        _, _, _, span = self._checked(tensor)
-        if span:
-            flat = value.as_strided((span,), (1,)).contiguous().view(torch.uint8)
+        width = span(tensor)
+        if width:
+            flat = value.as_strided((width,), (1,)).contiguous().view(torch.uint8)
             try:
                 memory.write(self.pid, tensor["address"], memoryview(flat.numpy()))
-            except memory.MemoryError_ as error:
-                raise Failed("crashed", f"the {self.role}'s input buffers are gone: {error}") from None
+            except memory.Unreachable as error:
+                raise self.fail("crashed", f"the {self.role}'s input buffers are gone: {error}") from None
 
-    def peek(self, addresses: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-        """The elements at these addresses."""
-        try:
-            return torch.frombuffer(memory.gather(self.pid, addresses, dtype.itemsize), dtype=dtype)
-        except memory.MemoryError_ as error:
-            raise Failed("wrong_structure", f"the {self.role}'s output cannot be read: {error}") from None
+    def place(self, carried: list[Any], slot: int, deadline: float) -> list[dict[str, Any]]:
+        """Makes room for carried values in `slot` and writes them; returns the descriptions of the tensors there."""
+        there = self.room([likeness(each) for each in carried], slot, deadline)
+        for tensor, value in zip(there, [leaf for each in carried for leaf in tensors(each)], strict=True):
+            self.write(tensor, value)
+        return there
 
-    def _checked(self, tensor: dict[str, Any]) -> tuple[torch.dtype, list[int], list[int], int]:
-        dtype = getattr(torch, str(tensor.get("dtype")), None)
-        shape: Any = tensor.get("shape")
-        strides: Any = tensor.get("strides")
-        address: Any = tensor.get("address")
-        numbers = [*shape, *strides, address] if isinstance(shape, list) and isinstance(strides, list) else [None]
-        sound = all(type(number) is int and 0 <= number < 1 << 63 for number in numbers)
-        if not isinstance(dtype, torch.dtype) or not sound or len(shape) != len(strides) or len(shape) > 64:
-            raise Failed("wrong_structure", f"the {self.role} describes a tensor that cannot be: {str(tensor)[:200]}")
-        span = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if all(shape) else 0
-        count = 1
-        for size in shape:
-            count *= size
-        if max(span, count) * dtype.itemsize > MOST_TENSOR_BYTES:
-            raise Failed("wrong_structure", f"the {self.role} describes a tensor of {max(span, count) * dtype.itemsize} bytes")
-        return dtype, shape, strides, span
+    def room(self, like: list[dict[str, Any]], slot: int, deadline: float) -> list[dict[str, Any]]:
+        """Makes room for values of these likenesses in `slot`; returns the descriptions of the tensors there."""
+        wanted = [leaf for each in like for leaf in described_tensors(each)]
+        reply = self.ask("receive", deadline, "inputs", slot=slot, like={"type": "list", "items": like})
+        there = described_tensors(reply["inputs"])
+        shown = [{key: each[key] for key in ("type", "shape", "strides", "dtype")} for each in there]
+        if shown != wanted:
+            raise self.fail("wrong_structure", f"the {self.role} describes its input tensors wrongly")
+        return there
+
+
+def _state(path: str) -> str:
+    """The letter of a process's or thread's state; X where it is gone."""
+    try:
+        with open(path, "rb") as stat:  # noqa: PTH123
+            return chr(stat.read().rpartition(b") ")[2][0])
+    except (OSError, IndexError):
+        return "X"
+
+
+def _addresses(tensor: dict[str, Any]) -> memory.Numbers:
+    """Of every element, in row-major order."""
+    found: memory.Numbers = np.array([tensor["address"]], dtype=np.uint64)
+    for size, stride in zip(tensor["shape"], tensor["strides"], strict=True):
+        steps = np.arange(size, dtype=np.uint64) * np.uint64(stride * dtype_of(tensor).itemsize)
+        found = np.add.outer(found, steps).reshape(-1)
+    return found

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
+import signal
 import socket
+import threading
 import time
 import traceback
 from typing import Any
@@ -15,7 +18,8 @@ from typing import Any
 import torch
 
 from . import check, measure
-from .held import Failed, Held
+from .descriptions import likeness
+from .held import CANDIDATE, REFERENCE, Failed, Held
 from .wire import Channel
 
 LOAD, BUILD, CHECK, MEASURE = "load", "build", "check", "measure"
@@ -42,12 +46,13 @@ class Evaluation:
         try:
             self._phases()
         except Failed as failed:
-            self.record |= {"outcome": failed.outcome, "error": failed.error, "traceback": failed.traceback}
-            if failed.outcome == "cheat_suspected":
-                self.record["suspicion"] = failed.kind
+            outcome, kind = _blamed(failed)
+            self.record |= {"outcome": outcome, "error": failed.error, "traceback": failed.traceback}
+            if outcome == "cheat_suspected":
+                self.record["suspicion"] = kind
         except Exception as error:  # ours, not the worker's: told, so that it is mended, and never taken for a verdict
             words = "".join(traceback.format_exception(error))
-            self.record |= {"outcome": "infrastructure_failed", "error": f"the judge failed: {error!r}", "traceback": words}
+            self.record |= {"outcome": "infrastructure_failed", "error": f"the judge failed: {error!r}"[:2000], "traceback": words}
         finally:
             for worker in self.workers:
                 worker.end()
@@ -56,12 +61,11 @@ class Evaluation:
 
     def _phases(self) -> None:
         job = self.job
-        reference = self.worker("reference")
-        with _as_case_error():
-            self._load(reference, job["case_source"], "case", ["Model", "get_inputs", "get_init_inputs"])
-            initial = reference.ask("initial", self.deadline(), seed=job["input_seed"], size=job["size"])["arguments"]
-            carried = [check.carry(reference, each) for each in initial["items"]]
-            self._build(reference, "Model", carried)
+        reference = self.worker(REFERENCE)
+        self._load(reference, job["case_source"], "case", ["Model", "get_inputs", "get_init_inputs"])
+        initial = reference.ask("initial", self.deadline(), "arguments", seed=job["input_seed"], size=job["size"])["arguments"]
+        carried = [reference.carry(each) for each in initial["items"]]
+        self._build(reference, "Model", carried)
         candidate = self.candidate(carried)
         self.enter(CHECK)
         checked = check.check(self, reference, candidate)
@@ -93,7 +97,7 @@ class Evaluation:
     def candidate(self, carried: list[Any]) -> Held:
         """The solution, loaded and built with the reference's constructor arguments and, where names and shapes agree, its weights."""
         began = time.monotonic()
-        held = self.worker("candidate")
+        held = self.worker(CANDIDATE)
         self.enter(LOAD)
         with _named("load_error"):
             self._load(held, self.job["solution_source"], "solution", ["ModelNew"])
@@ -110,7 +114,7 @@ class Evaluation:
 
     def another_reference(self, carried: list[Any], compiled: bool) -> Held:
         """A fresh process with the reference."""
-        held = self.worker("reference")
+        held = self.worker(REFERENCE)
         self._load(held, self.job["case_source"], "case", ["Model"])
         self._build(held, "Model", carried)
         if compiled:
@@ -118,18 +122,18 @@ class Evaluation:
         return held
 
     def _load(self, held: Held, source: str, name: str, needs: list[str]) -> None:
-        missing = held.ask("load", self.deadline(), source=source, name=name, needs=needs)["missing"]
+        missing = held.ask("load", self.deadline(), source=source, name=name, needs=needs).get("missing")
         if missing:
-            raise Failed("raised", f"the {held.role} does not define {', '.join(missing)}")
+            raise held.fail("raised", f"the {held.role} does not define {', '.join(map(str, missing))}")
 
     def _build(self, held: Held, kind: str, carried: list[Any]) -> None:
-        check.place(held, carried, slot=-1, deadline=self.deadline())
-        state = held.ask("build", self.deadline(), kind=kind, slot=-1, seed=self.job["input_seed"])["state"]
-        if held.role == "reference":
+        held.place(carried, -1, self.deadline())
+        state = held.ask("build", self.deadline(), "state", kind=kind, slot=-1, seed=self.job["input_seed"])["state"]
+        if held.role == REFERENCE:
             self.weights = {name: held.read(tensor) for name, tensor in state.items()}
-        elif _alike(state, self.weights):
+        elif {name: _alike(tensor) for name, tensor in state.items()} == {n: _alike(likeness(w)) for n, w in self.weights.items()}:
             for name, tensor in state.items():
-                held.write({**tensor}, _laid_out(self.weights[name], tensor))
+                held.write(tensor, _laid_out(self.weights[name], tensor))
 
 
 @contextlib.contextmanager
@@ -143,21 +147,17 @@ def _named(outcome: str) -> Any:
         raise
 
 
-@contextlib.contextmanager
-def _as_case_error() -> Any:
-    """Whatever goes wrong is the case's fault, not the candidate's."""
-    try:
-        yield
-    except Failed as failed:
-        if failed.outcome != "infrastructure_failed":
-            failed.outcome = "case_error"
-        raise
+def _blamed(failed: Failed) -> tuple[str, str]:
+    """The outcome as it is recorded, and the kind."""
+    if failed.role == REFERENCE:
+        killed = failed.outcome == "crashed" and f"signal {int(signal.SIGKILL)} " in failed.error  # by the kernel: we never do
+        return "infrastructure_failed" if killed else "case_error", ""
+    return "crashed" if failed.outcome == "raised" else failed.outcome, failed.kind
 
 
-def _alike(state: dict[str, Any], weights: dict[str, torch.Tensor]) -> bool:
-    """The same names, shapes and dtypes."""
-    described = {name: (tensor.get("shape"), tensor.get("dtype")) for name, tensor in state.items()}
-    return described == {name: (list(value.shape), str(value.dtype).removeprefix("torch.")) for name, value in weights.items()}
+def _alike(tensor: dict[str, Any]) -> tuple[Any, ...]:
+    """What must be the same for weights to be carried over."""
+    return tensor["type"], tensor.get("shape"), tensor.get("dtype")
 
 
 def _laid_out(value: torch.Tensor, like: dict[str, Any]) -> torch.Tensor:
@@ -172,4 +172,13 @@ def serve(caller: Channel, zygote: socket.socket) -> None:
     os.setsid()
     torch.set_num_threads(1)  # the judge must not take cores from what it times
     job = caller.receive(time.monotonic() + 60)
+    threading.Thread(target=_end_with, args=(caller.end,), daemon=True).start()
     caller.send({"record": Evaluation(job, caller, zygote).run()})
+
+
+def _end_with(caller: socket.socket) -> None:
+    """Ends this process when the caller has gone, whatever it is waiting for; keepers then end their workers."""
+    watched = select.poll()
+    watched.register(caller, select.POLLRDHUP)
+    watched.poll()
+    os._exit(1)

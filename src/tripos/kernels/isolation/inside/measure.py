@@ -1,12 +1,8 @@
-"""Speed: baseline and candidate take turns on the same fresh inputs, each stopped while the other runs.
+"""Speed: baseline and candidate take turns on the same fresh inputs, each stopped while the other runs (see `window`).
 
-One *window*: the worker stands still while the judge writes inputs that nobody has seen into its buffers; the judge notes
-the time, lets it go, waits for the addresses of the outputs, reads elements at secret positions of every output where they
-lie, and only then stops the clock. So whatever is not finished by then is wrong, whatever was prepared before is stale, and
-a clock, a thread or a message of the candidate's has no part in it. (Device memory cannot be read from here: on a GPU the
-inputs are put onto the device before the clock starts, and it stops when the worker says, after a device-wide wait, that it
-is done; the outputs are read after.) A window holds as many calls as make it last
-`WINDOW_SECONDS`; the cost of an empty window is measured on the baseline and taken off both.
+A window holds as many calls as make it last `WINDOW_SECONDS`; the cost of an empty window is measured on the baseline and
+taken off both. (Device memory cannot be read from here: on a GPU the inputs are put onto the device before the clock
+starts, and it stops when the worker says, after a device-wide wait, that it is done; the outputs are read after.)
 """
 
 from __future__ import annotations
@@ -15,21 +11,22 @@ import math
 import os
 import random
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from . import compare
-from .check import carry, described_tensors, likeness, place, tensors
+from . import compare, window
+from .descriptions import described_tensors, difference, likeness, tensors
 from .held import Failed, Held
 from .pairs import Speedup, median, settled, speedup
+from .window import FIRST_SLOT, Look, Plan, Side
 
 if TYPE_CHECKING:
     from .check import Checked
     from .judge import Evaluation
 
 WINDOW_SECONDS = 0.003
+MOST_WINDOW_SECONDS = 0.5  # of a candidate that is slow
 MOST_CALLS = 64
 MOST_INPUT_BYTES = 96 << 20  # of one window
 PEEKS = 96  # positions a window
@@ -41,19 +38,7 @@ MOST_PAIRS = 400
 MOST_OVERTIME = 8  # times a round's budget, until fewer pairs must do
 DEAR_SECONDS = 1.0  # a candidate that takes longer to load and build is measured in one process
 BUSY_MARGIN = 0.5  # cores beyond the granted ones, on average
-FIRST_SLOT = 10
-
-
-@dataclass
-class Side:
-    """One worker under measurement: where its inputs lie, and what it took."""
-
-    held: Held
-    slots: list[list[dict[str, Any]]] = field(default_factory=list)
-    layout: list[dict[str, Any]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    cores: list[float] = field(default_factory=list)
-    peeked: list[torch.Tensor] = field(default_factory=list)
+SUDDENLY = 10  # times faster than it was when the calls of a window were counted
 
 
 def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[Any], checked: Checked) -> None:
@@ -64,7 +49,6 @@ def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[
         candidate: the checked candidate, measured in the first round, and in all where building it again is dear.
     """
     timing = evaluation.job["timing"]
-    sides: list[Side] = []
     third = [Side(compiled)] if timing["compile"] and (compiled := _compiled(evaluation, carried)) else []
     rounds: list[list[float]] = []
     session = _Session(evaluation, maker, checked)
@@ -73,9 +57,9 @@ def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[
             evaluation.end(candidate)
             candidate = evaluation.candidate(carried)
         evaluation.enter("measure")
-        sides = [Side(evaluation.another_reference(carried, compiled=False)), Side(candidate), *third]
-        rounds.append(session.round(sides, timing["budget_seconds"] / ROUNDS, timing["precision"]))
-        evaluation.end(sides[0].held)
+        baseline = evaluation.another_reference(carried, compiled=False)
+        rounds.append(session.round([Side(baseline), Side(candidate), *third], timing["budget_seconds"] / ROUNDS, timing["precision"]))
+        evaluation.end(baseline)
     session.record(speedup(rounds))
 
 
@@ -93,13 +77,14 @@ class _Session:
 
     def __init__(self, evaluation: Evaluation, maker: Held, checked: Checked) -> None:
         self.evaluation, self.maker, self.checked = evaluation, maker, checked
-        self.device: str = evaluation.job["device"]
+        self.staged = evaluation.job["device"] != "cpu"
         self.rule = compare.Rule.from_dict(evaluation.job["rule"])
         self.random = random.Random(evaluation.job["timing_seed"])
         self.calls = 0
         self.overhead_seconds = 0.0
+        self.slow_seconds: float | None = None  # of a call of a candidate that is spared some of them
         self.milliseconds: list[list[float]] = [[], [], []]
-        self.leaf_numbers = checked.tensor_leaves
+        self.seen: list[tuple[int, torch.Tensor, torch.Tensor]] = []
         self.cores = quietest_cores(evaluation.job["threads"])
 
     def round(self, sides: list[Side], budget_seconds: float, precision: float) -> list[float]:
@@ -119,7 +104,8 @@ class _Session:
             enough = spent > budget_seconds or settled(ratios, precision)
             if (enough and len(ratios) >= LEAST_PAIRS) or spent > MOST_OVERTIME * budget_seconds:
                 break
-        self._granted_cores()
+        self._compare_seen()
+        self._examine_habits()
         return ratios
 
     # -- setting up -------------------------------------------------------------------------------------------------
@@ -128,33 +114,39 @@ class _Session:
         """Learns the outputs' layout from one call each, how long a call takes, and makes room for a window's inputs."""
         inputs = self._fresh(1)[0]
         for side in sides:
-            for held_elsewhere in sides:
-                if held_elsewhere is not side:
-                    held_elsewhere.held.stop()
-            side.slots = [place(side.held, inputs, FIRST_SLOT, self._deadline())]
-            described = side.held.ask("run", self._deadline(), slot=FIRST_SLOT)
-            side.layout = described_tensors(described["outputs"])
+            side.held.stop()
+        for side in sides:
+            side.slots = [side.held.place(inputs, FIRST_SLOT, self._deadline())]
+            outputs = side.held.ask("run", self._deadline(), "outputs", slot=FIRST_SLOT)["outputs"]
+            side.held.stop()
             side.held.pin(self.cores)
-        base = self.reference
-        base.held.let_go()
+            side.layout = described_tensors(outputs)
+            differs = difference(self.checked.outputs, outputs)
+            if differs:
+                raise side.held.fail("wrong_structure", f"in a timed call: {differs}")
         if not self.calls:
-            single = min(self._window(base, [inputs]) for _ in range(3))
-            self.overhead_seconds = median([self._window(base, []) for _ in range(9)])
-            size = sum(leaf.numel() * leaf.element_size() for each in inputs for leaf in tensors(each))
-            wanted = math.ceil(WINDOW_SECONDS / max(single - self.overhead_seconds, 1e-7))
-            self.calls = max(1, min(wanted, MOST_CALLS, MOST_INPUT_BYTES // max(size, 1)))
+            self._calibrate(sides, inputs)
         like = [likeness(each) for each in inputs]
         for side in sides:
-            for index in range(1, self.calls):
-                reply = side.held.ask("receive", self._deadline(), slot=FIRST_SLOT + index, like={"type": "list", "items": like})
-                side.slots.append(described_tensors(reply["inputs"]))
+            side.slots += [side.held.room(like, FIRST_SLOT + index, self._deadline()) for index in range(1, self.calls)]
+            side.held.stop()
+
+    def _calibrate(self, sides: list[Side], inputs: list[Any]) -> None:
+        """The cost of an empty window, and how many calls make one long enough."""
+        base, mine = (min(self._window(side, Plan([inputs])) for _ in range(3)) for side in sides[:2])
+        self.overhead_seconds = median([self._window(sides[0], Plan([])) for _ in range(9)])
+        size = sum(leaf.numel() * leaf.element_size() for each in inputs for leaf in tensors(each))
+        wanted = math.ceil(WINDOW_SECONDS / max(base - self.overhead_seconds, 1e-7))
+        bearable = max(1, int(MOST_WINDOW_SECONDS / mine))
+        self.calls = max(1, min(wanted, MOST_CALLS, MOST_INPUT_BYTES // max(size, 1), bearable))
+        self.slow_seconds = mine if self.calls == bearable < wanted else None
 
     def _fresh(self, count: int) -> list[list[Any]]:
         """Inputs that exist nowhere else, made by the reference's process, read by us."""
         job, made = self.evaluation.job, []
         for _ in range(count):
-            reply = self.maker.ask("inputs", self._deadline(), seed=self.random.getrandbits(48), size=job["size"], slot=0)
-            made.append([carry(self.maker, each) for each in reply["inputs"]["items"]])
+            reply = self.maker.ask("inputs", self._deadline(), "inputs", seed=self.random.getrandbits(48), size=job["size"], slot=0)
+            made.append([self.maker.carry(each) for each in reply["inputs"]["items"]])
         self.maker.stop()
         return made
 
@@ -164,94 +156,58 @@ class _Session:
     # -- one pair ---------------------------------------------------------------------------------------------------
 
     def _pair(self, sides: list[Side], whole: bool) -> None:
-        for side in sides:
-            side.held.stop()
-        fresh = self._fresh(self.calls)
-        positions = self._positions()
+        fresh, looks = self._fresh(self.calls), self._looks()
+        plan = Plan(fresh, looks, self.random.randrange(self.calls) if whole else None, self.checked.mutated)
         order = list(sides)
         self.random.shuffle(order)
         for side in order:
-            side.seconds.append(self._window(side, fresh, positions) - self.overhead_seconds)
-        outputs = len(self.reference.layout) + len(self.checked.mutated)
-        for index, (theirs, ours) in enumerate(zip(self.reference.peeked, self.mine.peeked, strict=True)):
-            self._same(theirs, ours, index % outputs)
-        if whole:
-            self._compare_whole()
-        if self.mine.held.children():
-            raise Failed("cheat_suspected", "processes of the solution were alive while it was timed", kind="background_process")
+            seconds = self._window(side, plan)
+            side.seconds.append(max(seconds - self.overhead_seconds, self.overhead_seconds / 2))  # less cannot be told apart
+        for look, theirs, ours in zip(looks, self.reference.seen, self.mine.seen, strict=True):
+            self._same(theirs, ours, look.output)
+            self.seen.append((look.output, theirs, ours))
+        for output, (theirs, ours) in enumerate(zip(self.reference.whole, self.mine.whole, strict=True)):
+            self._same(theirs.reshape(-1), ours.reshape(-1), output)
 
-    def _positions(self) -> list[list[int]]:
-        """Flat element positions to look at, one list an output tensor a call; the last element is always among them."""
-        leaves = [*self.reference.layout, *self._mutated_layout()]
+    def _window(self, side: Side, plan: Plan) -> float:
+        return window.run(side, plan, self._deadline(), self.staged)
+
+    def _looks(self) -> list[Look]:
+        """Positions in every output of every call; the last element is always among them."""
+        leaves = [*self.reference.layout, *(self.reference.slots[0][index] for index in self.checked.mutated)]
         share = max(8, PEEKS // max(1, self.calls * len(leaves)))
         sizes = [math.prod(leaf["shape"]) for leaf in leaves]
         return [
-            [size - 1, *(self.random.randrange(size) for _ in range(min(share, size) - 1))] if size else []
-            for _ in range(self.calls)
-            for size in sizes
+            Look(call, output, [size - 1, *(self.random.randrange(size) for _ in range(min(share, size) - 1))] if size else [])
+            for call in range(self.calls)
+            for output, size in enumerate(sizes)
         ]
 
-    def _mutated_layout(self) -> list[dict[str, Any]]:
-        return [self.reference.slots[0][index] for index in self.checked.mutated]
-
-    def _window(self, side: Side, fresh: list[list[Any]], positions: list[list[int]] | None = None) -> float:
-        """Seconds from letting the worker go to having looked at its outputs."""
-        held, count = side.held, len(fresh)
-        held.prepare([FIRST_SLOT + index for index in range(count)], self._deadline())
-        for slot, inputs in zip(side.slots, fresh, strict=False):
-            for tensor, value in zip(slot, (leaf for each in inputs for leaf in tensors(each)), strict=True):
-                held.write(tensor, value)
-        busy = held.cpu_seconds()
-        seconds, addresses = held.window(count * len(side.layout), self._deadline(), self.device != "cpu")
-        began = time.monotonic()
-        peeked = [] if positions is None else self._peek(side, addresses, positions)
-        if self.device == "cpu":
-            seconds += time.monotonic() - began
-        held.stop()
-        side.cores.append((held.cpu_seconds() - busy) / seconds)
-        side.peeked = peeked
-        held.finish(self._deadline())
-        held.stop()
-        return seconds
-
-    def _peek(self, side: Side, addresses: tuple[int, ...], positions: list[list[int]]) -> list[torch.Tensor]:
-        """The elements at these positions of each output (and each input that is changed in place) of each call."""
-        outputs, peeked, cursor = len(side.layout), [], 0
-        for call in range(self.calls):
-            for index, leaf in enumerate([*side.layout, *(side.slots[call][each] for each in self.checked.mutated)]):
-                base = addresses[call * outputs + index] if index < outputs else leaf["address"]
-                dtype: torch.dtype = getattr(torch, leaf["dtype"])
-                where = [base + _offset(each, leaf) * dtype.itemsize for each in positions[cursor]]
-                peeked.append(side.held.peek(where, dtype) if where else torch.empty(0, dtype=dtype))
-                cursor += 1
-        return peeked
-
-    def _compare_whole(self) -> None:
-        """All of one call's outputs, of both sides, as they are after the window."""
-        call = self.random.randrange(self.calls)
-        leaves = []
-        for side in (self.reference, self.mine):
-            described = side.held.ask("describe", self._deadline())["outputs"]
-            if len(described) != self.calls:
-                raise Failed("cheat_suspected", "the outputs of the timed calls are not there afterwards", kind="stale_output")
-            leaves.append([side.held.read(each) for each in described_tensors(described[call])])
-            side.held.stop()
-        for index, (theirs, ours) in enumerate(zip(*leaves, strict=True)):
-            self._same(theirs.reshape(-1), ours.reshape(-1), index)
-
     def _same(self, theirs: torch.Tensor, ours: torch.Tensor, output: int) -> None:
-        report = compare.compare_at(theirs, ours, self.checked.calibration, self.leaf_numbers[output], self.rule)
+        leaf = self.checked.tensor_leaves[output]
+        report = compare.compare_at(theirs, ours, self.checked.calibration, leaf, self.rule)
         if not report.ok and report.kind != "case":
-            raise Failed("cheat_suspected", f"a timed call gave another result than the checked ones: {report.detail}", kind="stale_output")
+            error = f"a timed call gave another result than the checked ones: {report.detail}"
+            raise self.mine.held.fail("cheat_suspected", error, kind="stale_output")
 
-    # -- the record -------------------------------------------------------------------------------------------------
+    # -- after a round ----------------------------------------------------------------------------------------------
 
-    def _granted_cores(self) -> None:
-        if not self.mine.held.cores() <= self.cores:
-            raise Failed("cheat_suspected", "the solution moved to cores that it was not given", kind="threads")
-        busy, granted = median(self.mine.cores[WARM_PAIRS:]), self.evaluation.job["threads"]
+    def _compare_seen(self) -> None:
+        """All that was seen of each output in the round at once: what chance excuses in a few elements shows in many."""
+        for output in {output for output, _, _ in self.seen}:
+            pairs = [(theirs, ours) for number, theirs, ours in self.seen if number == output]
+            self._same(torch.cat([theirs for theirs, _ in pairs]), torch.cat([ours for _, ours in pairs]), output)
+        self.seen.clear()
+
+    def _examine_habits(self) -> None:
+        held, granted = self.mine.held, self.evaluation.job["threads"]
+        if not held.cores() <= self.cores:
+            raise held.fail("cheat_suspected", "the solution moved to cores that it was not given", kind="threads")
+        busy = median(self.mine.cores[WARM_PAIRS:])
         if busy > granted + BUSY_MARGIN:
-            raise Failed("cheat_suspected", f"the solution kept {busy:.1f} cores busy; it was given {granted}", kind="threads")
+            raise held.fail("cheat_suspected", f"the solution kept {busy:.1f} cores busy; it was given {granted}", kind="threads")
+        if self.slow_seconds is not None and median(self.mine.seconds) / self.calls * SUDDENLY < self.slow_seconds:
+            raise held.fail("cheat_suspected", "the solution was slow only while its calls were counted", kind="timing_detected")
 
     def record(self, result: Speedup) -> None:
         """Puts the result into the evaluation's record."""
@@ -294,12 +250,3 @@ def _idle_ticks() -> dict[int, int]:
             if words[0].startswith("cpu") and words[0] != "cpu":
                 ticks[int(words[0][3:])] = int(words[4])
     return ticks
-
-
-def _offset(position: int, leaf: dict[str, Any]) -> int:
-    """Element offset of a flat (row-major) position in a strided tensor."""
-    offset = 0
-    for size, stride in zip(reversed(leaf["shape"]), reversed(leaf["strides"]), strict=True):
-        offset += position % size * stride
-        position //= size
-    return offset

@@ -30,6 +30,7 @@ from .wire import Broken, Channel
 STAGED = b"s"
 MOST_TRACEBACK = 20_000
 MOST_ERROR = 2_000
+MOST_DEPTH = 20
 
 
 class Worker:
@@ -40,7 +41,8 @@ class Worker:
         self.module: types.ModuleType | None = None
         self.models: dict[str, Any] = {}
         self.slots: dict[int, list[Any]] = {}
-        self.outputs: list[Any] = []
+        self.outputs: Any = None
+        self.earlier: Any = None  # the outputs of the run before
         self.kept: list[Any] = []  # keeps described tensors alive until the judge has read them
         self.device = "cpu"
 
@@ -126,15 +128,19 @@ class Worker:
         arguments = [_onto(each, self.device) for each in arguments]
         result = self.models[model](*arguments)
         _wait(self.device)
-        self.outputs = [_onto(result, "cpu")]
+        self.earlier, self.outputs = self.outputs, result
         inputs = self._describe([_onto(each, "cpu") for each in arguments])
-        return {"outputs": self._describe(self.outputs[0]), "inputs": inputs}
+        return {"outputs": self._describe(_onto(result, "cpu")), "inputs": inputs}
+
+    def do_earlier(self) -> dict[str, Any]:
+        """The outputs of the run before the last, as they are now."""
+        return {"outputs": self._describe(_onto(self.earlier, "cpu"))}
 
     def do_window(self, slots: list[int]) -> dict[str, Any]:
         """Waits for the judge's go, calls the model once a slot, answers with the addresses of all outputs, and then serves on."""
         model, batch = self.models[""], [self.slots[slot] for slot in slots]
-        self.outputs = []
-        end, outputs, device = self.channel.end, self.outputs, self.device
+        end, device = self.channel.end, self.device
+        outputs: list[Any] = []
         gc.collect()
         gc.disable()
         self.channel.send({"ok": True})
@@ -158,15 +164,12 @@ class Worker:
         finally:
             gc.enable()
         end.sendall(struct.pack(f"<q{len(addresses)}Q", len(addresses), *addresses))
+        end.recv(1)  # the judge is still reading
         return {}
 
-    def do_describe(self) -> dict[str, Any]:
-        """The outputs of the last window, in order."""
-        return {"outputs": [self._describe(each) for each in self.outputs]}
-
     def _describe(self, value: Any, depth: int = 0) -> Any:
-        if depth > 20:
-            raise ValueError("outputs are nested deeper than 20")
+        if depth > MOST_DEPTH:
+            return {"type": f"structure nested deeper than {MOST_DEPTH}"}
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
         if value is None or isinstance(value, bool | int | float | str):
@@ -183,8 +186,8 @@ class Worker:
 
     def _tensor(self, value: torch.Tensor) -> dict[str, Any]:
         exact = type(value) is torch.Tensor or type(value) is torch.nn.Parameter
-        if value.layout is not torch.strided or not exact:
-            return {"type": f"{type(value).__name__} ({value.layout})"}
+        if value.layout is not torch.strided or not exact or value.device.type == "meta":
+            return {"type": f"{type(value).__name__} ({value.layout}, {value.device})"}
         if value.device.type != "cpu":
             value = value.cpu()
         if value.is_conj() or value.is_neg():
@@ -258,13 +261,16 @@ def _doubled(value: Any) -> Any:
     return value.clone() if isinstance(value, torch.Tensor) else value
 
 
-def _onto(value: Any, device: str) -> Any:
+def _onto(value: Any, device: str, depth: int = 0) -> Any:
+    if depth > MOST_DEPTH:
+        return value
     if isinstance(value, torch.Tensor):
-        return value if value.device.type == device.partition(":")[0] else value.to(device)
+        return value if value.device.type in (device.partition(":")[0], "meta") else value.to(device)
     if isinstance(value, list | tuple):
-        return type(value)(_onto(each, device) for each in value)
+        parts = [_onto(each, device, depth + 1) for each in value]
+        return parts if isinstance(value, list) else tuple(parts)
     if isinstance(value, dict):
-        return {key: _onto(each, device) for key, each in value.items()}
+        return {key: _onto(each, device, depth + 1) for key, each in value.items()}
     return value
 
 

@@ -10,6 +10,7 @@ thread pool does not survive a fork.
 from __future__ import annotations
 
 import base64
+import contextlib
 import gc
 import json
 import os
@@ -37,7 +38,6 @@ class Zygote:
     control: socket.socket
     limits: confine.Limits
     filter_: bytes | None
-    namespaced: bool
     first_user: int | None
     forked: int = 0
 
@@ -53,20 +53,18 @@ class Zygote:
                 if ready is self.control:
                     if not data:
                         return
-                    judges.append(self._fork_judge(socket.socket(fileno=descriptors[0]), judges))
+                    judges.append(self._fork_judge(socket.socket(fileno=descriptors[0])))
                 elif data:
                     self._fork_worker(ready)
                 else:
                     judges.remove(ready)
                     ready.close()
 
-    def _fork_judge(self, caller: socket.socket, others: list[socket.socket]) -> socket.socket:
+    def _fork_judge(self, caller: socket.socket) -> socket.socket:
         ours, theirs = socket.socketpair()
         if os.fork() == 0:
             with _ending():
-                _keep_only(caller, theirs)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                confine.die_with_parent()
+                _become(caller, theirs)
                 judge.serve(Channel(caller), theirs)
         caller.close()
         theirs.close()
@@ -79,19 +77,18 @@ class Zygote:
         self.forked += 1
         if os.fork() == 0:
             with _ending():
-                _keep_only(theirs, tell)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                confine.die_with_parent()
+                _become(theirs, tell)
                 self._keep(theirs, tell)
         theirs.close()
         os.close(tell)
-        socket.send_fds(asker, [b"w"], [ours.fileno(), fate])
+        with contextlib.suppress(ConnectionError):  # the judge is gone, and the keeper will see it
+            socket.send_fds(asker, [b"w"], [ours.fileno(), fate])
         ours.close()
         os.close(fate)
 
     def _keep(self, channel: socket.socket, tell: int) -> None:
-        """The keeper: parent of one worker, outside its namespaces. Watches its memory, tells how it ended."""
-        done = confine.separate() if self.namespaced else []
+        """The keeper: parent of one worker, outside its namespaces. Watches its memory, tells how it ended; ends it with the judge."""
+        done = confine.separate()
         heard, trouble = os.pipe()
         child = os.fork()
         if child == 0:
@@ -102,18 +99,22 @@ class Zygote:
         channel.close()
         with open(heard) as settled:  # noqa: PTH123
             text = settled.read()
-        _tell(tell, {"pid": child, **(json.loads(text) if text else {"trouble": "the worker ended before it began"})}, done)
-        started_session = child
-        end = os.pidfd_open(child)
-        while not select.select([end], [], [], WATCH_SECONDS)[0]:
-            if _resident_bytes(child) > self.limits.memory_bytes:
+        report = json.loads(text) if text else {"trouble": "the worker ended before it began"}
+        if "containment" in report:
+            report["containment"] = [*done, *report["containment"]]
+        _tell(tell, {"pid": child, **report})
+        watched = select.poll()
+        watched.register(os.pidfd_open(child), select.POLLIN)
+        watched.register(tell, 0)  # an error is reported unasked: nobody holds the other end, the judge is gone
+        while not (happened := watched.poll(WATCH_SECONDS * 1000)):
+            if _memory_bytes(child) > self.limits.memory_bytes:
                 os.kill(child, signal.SIGKILL)
-                _tell(tell, {"stopped": "memory"}, [])
+                _tell(tell, {"stopped": "memory"})
                 return
-        status = os.waitpid(child, 0)[1]
-        if not self.namespaced:
-            _kill_session(started_session)
-        _tell(tell, {"status": status}, [])
+        if any(descriptor == tell for descriptor, _ in happened):
+            os.kill(child, signal.SIGKILL)
+            return
+        _tell(tell, {"status": os.waitpid(child, 0)[1]})
 
 
 def _be_worker(zygote: Zygote, channel: socket.socket, trouble: int) -> None:
@@ -121,7 +122,7 @@ def _be_worker(zygote: Zygote, channel: socket.socket, trouble: int) -> None:
     user = None if zygote.first_user is None else zygote.first_user + zygote.forked % USERS
     report: dict[str, Any]
     try:
-        report = {"containment": confine.settle(zygote.limits, user, zygote.filter_, zygote.namespaced)}
+        report = {"containment": confine.settle(zygote.limits, user, zygote.filter_)}
     except OSError as error:
         report = {"trouble": f"{error}"}
     os.write(trouble, json.dumps(report).encode())
@@ -150,40 +151,35 @@ def _keep_only(*kept: Any) -> None:
         before = number
 
 
-def _tell(pipe: int, message: dict[str, Any], done: list[str]) -> None:
-    if done and "containment" in message:
-        message["containment"] = [*done, *message["containment"]]
+def _become(*kept: Any) -> None:
+    """A forked child that is neither the zygote nor a way to reach it."""
+    _keep_only(*kept)
+    confine.silence()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    confine.die_with_parent()
+
+
+def _tell(pipe: int, message: dict[str, Any]) -> None:
     try:
         os.write(pipe, json.dumps(message).encode() + b"\n")
     except OSError:
         os._exit(0)  # the judge is gone, and the worker dies with us
 
 
-def _resident_bytes(worker: int) -> int:
-    """Resident memory of the worker and all its descendants."""
+def _memory_bytes(worker: int) -> int:
+    """Memory of the worker and all its descendants: their own and what they share, not what lies in files."""
     total, queue = 0, [worker]
     while queue:
         pid = queue.pop()
         try:
-            with open(f"/proc/{pid}/statm") as sizes:  # noqa: PTH123
-                words = sizes.read().split()
+            with open(f"/proc/{pid}/status") as status:  # noqa: PTH123
+                total += sum(1024 * int(line.split()[1]) for line in status if line.startswith(("RssAnon:", "RssShmem:")))
             for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
                 with open(f"/proc/{pid}/task/{thread}/children") as children:  # noqa: PTH123
                     queue += [int(child) for child in children.read().split()]
         except (OSError, ValueError):
             continue
-        total += (int(words[1]) - int(words[2])) * os.sysconf("SC_PAGESIZE")
     return total
-
-
-def _kill_session(session: int) -> None:
-    for name in os.listdir("/proc"):  # noqa: PTH208
-        if name.isdigit():
-            try:
-                if os.getsid(int(name)) == session:
-                    os.kill(int(name), signal.SIGKILL)
-            except OSError:
-                continue
 
 
 def main(descriptor: int) -> None:
@@ -199,7 +195,6 @@ def main(descriptor: int) -> None:
         control,
         confine.Limits(**start["limits"]),
         base64.b64decode(start["filter"]) if start["filter"] else None,
-        start["namespaced"],
         start["first_user"],
     )
     gc.collect()

@@ -1,0 +1,96 @@
+"""`tripos kernels`, as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tripos.cli.main import main
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "kernels"))
+from tiny_case import RIGHT, WRONG, case_directory, submission
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    case_directory(tmp_path / "cases", "t1/scale", "t2/scale_again")
+    return tmp_path
+
+
+def tripos(*args: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(args))
+    return int(ended.value.code or 0)
+
+
+def test_cases_are_listed_with_what_they_compute(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tripos("kernels", "list", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert len(listed["cases"]) >= 30 and all(case["summary"] for case in listed["cases"])
+    assert tripos("kernels", "list", "--cases-dir", "cases", "--tiers", "t2") == 0
+    assert "scale_again" in capsys.readouterr().out
+
+
+def test_a_submission_is_judged_and_ranked(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    submission(here / "teams" / "good", t1__scale=RIGHT, t2__scale_again=RIGHT)
+    submission(here / "teams" / "bad", t1__scale=WRONG)
+    code = tripos("kernels", "evaluate", "teams", "--cases-dir", "cases", "--budget", "0.1", "-o", "out/all.json")
+    assert code == 1
+    shown = capsys.readouterr().out
+    assert "wrong_value" in shown and "passed 2 of 2 cases" in shown
+    board = json.loads((here / "out" / "leaderboard.json").read_text())
+    assert [entry["team_name"] for entry in board["ranking"]] == ["good", "bad"]
+    files = [str(path) for path in sorted((here / "out").glob("all_*.json"))]
+    assert tripos("kernels", "leaderboard", *files, "-o", "board.html", "-o", "board.md") == 0
+    assert "good" in (here / "board.md").read_text() and "<table" in (here / "board.html").read_text()
+
+
+def test_the_payload_is_printed_as_the_seed_has_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    submission(here / "mine", t1__scale=RIGHT)
+    code = tripos("kernels", "evaluate", "mine", "--cases-dir", "cases", "--tiers", "t1", "--backend", "cpu", "--budget", "0.1", "--json")
+    payload = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert {"summary", "results", "performance_results", "performance_summary"} <= payload.keys()
+    assert payload["performance_results"][0]["case"] == "t1/scale"
+    assert payload["performance_results"][0]["status"] == "pass"
+
+
+def test_a_model_is_asked_judged_and_its_best_attempts_kept(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("kernels", "run", "-e", "simulated", "-m", "expert", "--model-option", "skill=1", "--pass-n", "2", "--temperature", "1")
+    where = ("--cases-dir", "cases", "--budget", "0.1", "-o", "out/run.json", "--submission-dir", "subs", "--team-name", "expert")
+    assert tripos(*command, *where) == 0
+    payload = json.loads((here / "out" / "run.json").read_text())
+    assert payload["config"]["simulated"] is True and payload["config"]["model"] == "expert"
+    assert [row["success_count"] for row in payload["results"]] == [2, 2]
+    assert payload["summary"]["attempt_pass_rate"] == 1.0
+    assert "class ModelNew" in (here / "subs" / "expert" / "t1" / "scale.py").read_text()
+    assert json.loads((here / "out" / "leaderboard.json").read_text())["ranking"][0]["simulated"] is True
+    capsys.readouterr()
+    assert tripos(*command, *where, "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    first, second = ([row["attempts"] for row in each["results"]] for each in (payload, again))
+    assert first == second, "what was paid for is not done again"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("evaluate", "nothing_here"), "no such directory or archive"),
+        (("evaluate", "mine", "--cases-dir", "elsewhere"), "no such directory of cases"),
+        (("evaluate", "mine", "--cases-dir", "cases", "--tiers", "t7"), "unknown tier 't7'"),
+        (("evaluate", "mine", "--cases-dir", "cases", "--cases", "scal"), "did you mean 'scale'"),
+        (("evaluate", "mine", "--cases-dir", "cases", "--team-name", "../up"), "team name"),
+        (("evaluate", "mine", "--cases-dir", "cases", "--backend", "gpu"), "sees no cuda device"),
+        (("evaluate", "mine", "--cases-dir", "cases", "--devices", "3"), "the CPU is one device"),
+        (("leaderboard", "nothing.json"), "nothing.json"),
+    ],
+)
+def test_bad_input_is_one_sentence(here: Path, capsys: pytest.CaptureFixture[str], args: tuple[str, ...], said: str) -> None:
+    submission(here / "mine", t1__scale=RIGHT)
+    assert tripos("kernels", *args) == 2
+    shown = capsys.readouterr().err
+    assert said in " ".join(shown.split()) and "Traceback" not in shown

@@ -1,0 +1,87 @@
+"""kernels as a benchmark of the one runner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_case import RIGHT, case_directory
+
+from tripos.benchmarks.benchmark import Options, benchmarks
+from tripos.core.errors import ConfigError
+from tripos.kernels.benchmark import CaseFiles, KernelScorer, metrics_of
+from tripos.kernels.prompt import DSLS, kernel_prompt
+from tripos.kernels.targets import resolve_target
+
+KERNELS = benchmarks.get("kernels")
+
+
+def test_samples_are_cases_tiers_are_slices() -> None:
+    samples = list(KERNELS.build(Options(split="t1,t2")).samples)
+    assert {sample.slice_id for sample in samples} == {"t1", "t2"}
+    assert all(sample.record_id == f"{sample.slice_id}/{sample.metadata['case_name']}" for sample in samples)
+    assert len({sample.record_id for sample in samples}) == len(samples) >= 12
+
+
+def test_a_directory_of_cases_is_loaded_by_path(tmp_path: Path) -> None:
+    root = case_directory(tmp_path, "level1/2_scale", "level1/10_scale")
+    samples = list(KERNELS.build(Options(data=root)).samples)
+    assert [sample.record_id for sample in samples] == ["level1/2_scale", "level1/10_scale"]
+
+
+def test_the_fingerprint_is_of_the_text(tmp_path: Path) -> None:
+    source = CaseFiles(case_directory(tmp_path, "t1/a"), resolve_target("cpu"))
+    before = source.fingerprint()
+    (tmp_path / "t1" / "a.py").write_text("# changed\n")
+    assert source.fingerprint()["digest"] != before["digest"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (Options(subset="cpuu"), "unknown backend 'cpuu'"),
+        (Options(split="t9"), "unknown tier 't9'"),
+        (Options(shots=2), "has no shots"),
+        (Options(settings={"thread": 2}), "did you mean 'threads'"),
+        (Options(settings={"threads": "two"}), "must be of type int"),
+        (Options(settings={"mode": "ful"}), "did you mean 'full'"),
+        (Options(settings={"dsl": "cuda"}), "unknown dsl of backend cpu 'cuda'"),
+    ],
+)
+def test_what_it_does_not_have_is_refused(options: Options, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        list(KERNELS.build(options).samples)
+
+
+def test_settings_reach_the_scorer() -> None:
+    built = KERNELS.build(Options(seed=3, settings={"mode": "correctness", "input_sets": 5, "rtol": 1, "timeout_seconds": 9}))
+    assert built.scorer == KernelScorer(seed=3, timed=False, input_sets=5, rtol=1.0, timeout_seconds=9.0)
+
+
+def test_the_default_prompt_is_the_backends_language_and_others_are_variants() -> None:
+    built = KERNELS.build()
+    sample = next(iter(built.samples))
+    assert "load_inline" in str(built.prompt(sample))
+    assert {"cpp", "pytorch", "triton_cuda"} <= set(built.variants)
+    assert "PyTorch operations only" in str(built.variants["pytorch"](sample))
+
+
+@pytest.mark.parametrize("dsl", list(DSLS))
+def test_every_prompt_shows_the_case_and_asks_for_modelnew(dsl: str) -> None:
+    text = kernel_prompt("class Model: ...", dsl, arch="x86_64", device="cpu")
+    assert "class Model: ..." in text and "class ModelNew" in text and "```python" in text
+
+
+def test_only_a_correct_timed_kernel_has_a_speedup() -> None:
+    assert metrics_of({"outcome": "wrong_value"}) == {"kernel_score": 0.0}
+    assert metrics_of({"outcome": "ok"}) == {}
+    timed = {"outcome": "noisy", "speedup": 4.0, "baseline_ms": 4.0, "solution_ms": 1.0}
+    assert metrics_of(timed)["kernel_score"] == 60.0
+    assert metrics_of({**timed, "outcome": "ok"})["kernel_score"] == 90.0
+
+
+def test_an_answer_without_code_is_no_kernel() -> None:
+    transform = KERNELS.build().transform
+    sample = next(iter(KERNELS.build().samples))
+    assert transform(sample, "no").answer is None
+    assert transform(sample, f"Here:\n```python\n{RIGHT}```").answer == RIGHT

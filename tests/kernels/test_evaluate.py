@@ -1,0 +1,109 @@
+"""One solution on one case, in the real box."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tiny_case import CASE, CRASH, RIGHT, WRONG
+
+from tripos.core.errors import ConfigError
+from tripos.kernels.evaluate import Conditions, Evaluator, _Device, evaluate_all
+from tripos.kernels.isolation.box import Timing
+
+QUICK = Conditions(timing=Timing(budget_seconds=0.2))
+ABOUT = {"tier": "t1", "case_name": "scale"}
+
+
+async def test_a_right_solution_is_correct_and_timed() -> None:
+    async with Evaluator.open(QUICK) as evaluator:
+        phases: list[str] = []
+        record = await evaluator.evaluate(CASE, RIGHT, **ABOUT, phase=phases.append)
+    assert record["outcome"] in ("ok", "noisy"), record
+    assert record["correct"] and record["speedup"] > 0 and record["baseline_ms"] > 0
+    assert record["speedup_low"] <= record["speedup"] <= record["speedup_high"]
+    assert record["baseline_detail"]["median_ms"] > 0
+    assert phases[0] == "load" and phases[-1] == "measure" and "check" in phases
+    assert {"processes", "network", "files", "privileges"} <= set(record["containment"])
+    assert record["tier"], record["case_name"] == ("t1", "scale")
+
+
+@pytest.mark.parametrize(
+    ("solution", "outcome", "said"),
+    [
+        (WRONG, "wrong_value", "output"),
+        (CRASH, "crashed", "not today"),
+        ("x = 1", "load_error", "does not define ModelNew"),
+        ("import nothing_of_the_kind", "load_error", "nothing_of_the_kind"),
+        ("class ModelNew(:", "load_error", "SyntaxError"),
+        (RIGHT.replace("torch.randn(width)", "torch.randn(width, width, wrong=1)"), "build_error", "randn"),
+        ("   ", "not_generated", "no code"),
+    ],
+)
+async def test_each_way_to_fail_has_its_outcome_and_a_sentence(solution: str, outcome: str, said: str) -> None:
+    async with Evaluator.open(Conditions(timing=None)) as evaluator:
+        record = await evaluator.evaluate(CASE, solution, **ABOUT)
+    assert record["outcome"] == outcome
+    assert said in record["error"]
+
+
+async def test_a_broken_case_is_nobodys_mistake() -> None:
+    async with Evaluator.open(Conditions(timing=None)) as evaluator:
+        for broken in (
+            "import not_here",
+            CASE.replace("class Model(", "class Other("),
+            CASE + "TOLERANCE = 3\n",
+            CASE.replace("+ 1.0", "+ y"),
+        ):
+            record = await evaluator.evaluate(broken, RIGHT, **ABOUT)
+            assert record["outcome"] == "case_error", record
+
+
+async def test_the_same_seed_gives_the_same_verdict_to_the_last_bit() -> None:
+    nearly = RIGHT.replace("return torch.addcmul(", "return 1.0000003 * torch.addcmul(")
+    async with Evaluator.open(Conditions(timing=None)) as evaluator:
+        first, second = [await evaluator.evaluate(CASE, nearly, **ABOUT) for _ in range(2)]
+    assert first["max_abs_diff"] == second["max_abs_diff"] > 0
+    assert first["input_seed"] == second["input_seed"]
+    async with Evaluator.open(Conditions(timing=None, seed=7)) as evaluator:
+        assert (await evaluator.evaluate(CASE, nearly, **ABOUT))["max_abs_diff"] != first["max_abs_diff"]
+
+
+async def test_a_tolerance_of_the_user_decides() -> None:
+    off = RIGHT.replace("return torch.addcmul(", "return 1.01 * torch.addcmul(")
+    async with Evaluator.open(Conditions(timing=None)) as evaluator:
+        assert (await evaluator.evaluate(CASE, off, **ABOUT))["outcome"] == "wrong_value"
+    async with Evaluator.open(Conditions(timing=None, rtol=0.05, atol=0.05)) as evaluator:
+        assert (await evaluator.evaluate(CASE, off, **ABOUT))["outcome"] == "ok"
+
+
+async def test_many_go_on_where_one_fails() -> None:
+    heard: list[str] = []
+    work = [{"case_source": CASE, "solution_source": each, **ABOUT, "attempt": n} for n, each in enumerate((CRASH, RIGHT, WRONG), 1)]
+    async with Evaluator.open(Conditions(timing=None)) as evaluator:
+        records = await evaluate_all(evaluator, work, lambda record: heard.append(record["outcome"]))
+    assert [record["outcome"] for record in records] == ["crashed", "ok", "wrong_value"]
+    assert sorted(heard) == ["crashed", "ok", "wrong_value"]
+
+
+async def test_a_device_is_alone_while_it_is_timed() -> None:
+    device, seen = _Device(0), []
+
+    async def one(name: str) -> None:
+        await device.enter()
+        await asyncio.sleep(0.01)
+        await device.alone()
+        seen.append(("in", name, device.users))
+        await asyncio.sleep(0.01)
+        seen.append(("out", name, device.users))
+        await device.leave(alone=True)
+
+    await asyncio.wait_for(asyncio.gather(*(one(name) for name in "abc")), 5)
+    assert [kind for kind, _, _ in seen] == ["in", "out"] * 3
+    assert all(users == 0 for _, _, users in seen)
+
+
+@pytest.mark.parametrize("wrong", [{"input_sets": 0}, {"threads": 0}, {"timeout_seconds": 0}, {"threads": 10_000}])
+def test_conditions_that_cannot_be_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong)).split("_")[0]):
+        Conditions(**wrong)  # type: ignore[arg-type]
