@@ -57,6 +57,7 @@ def test_preparing_asking_parsing_and_scoring_follow_each_other(tmp_path: Path) 
     with fake_server("--latency-ms", "40") as server:
         run = tripos(*quiz(write_questions(tmp_path / "q.jsonl", 3), server.url, "-w", "2", "--store", "t.db"), cwd=tmp_path)
     assert run.returncode == 0, run.stderr
+    scorings = []
     for record in records(tmp_path / "out.jsonl"):
         found = view(tmp_path / "t.db", record["record_id"])
         names = [s.stage for s in found.timeline.stages]
@@ -64,9 +65,10 @@ def test_preparing_asking_parsing_and_scoring_follow_each_other(tmp_path: Path) 
         follow(found.timeline.stages)
         assert span(found.timeline.stages[0])[0] >= began and span(found.timeline.stages[-1])[1] <= time.time()
         assert span(stages(found, "inference")[0])[1] - span(stages(found, "inference")[0])[0] >= 0.035
-        assert all((s.duration_ms or 0) < 30 for s in stages(found, "extraction") + stages(found, "evaluation")), "not when it was written"
+        scorings.append(stages(found, "evaluation")[0].duration_ms or 0)
         assert found.inference is not None and found.inference.queued_ms is not None
         assert found.evaluation is not None and (found.evaluation.started_at, found.evaluation.ended_at) == span(found.timeline.stages[-1])
+    assert 0 < min(scorings) < 3, "until it was scored, not until it was written"
 
 
 def test_waiting_for_a_slot_is_queueing(tmp_path: Path) -> None:

@@ -88,7 +88,9 @@ def _accuracies(runs: Sequence[dict[str, Any]]) -> str:
 def _differences(rows: Sequence[ComparisonRow]) -> str:
     points = [(r.treatment_model_id, r.delta_mean, r.ci_lower, r.ci_upper) for r in rows]
     reach = max([abs(v) for p in points for v in p[1:] if v is not None] or [0.1]) * 1.1
-    return _forest(f"Paired difference to {rows[0].baseline_model_id} with {100 * rows[0].ci_level:.3g} % interval", points, -reach, reach, 0.0)
+    return _forest(
+        f"Paired difference to {rows[0].baseline_model_id} with {100 * rows[0].ci_level:.3g} % interval", points, -reach, reach, 0.0
+    )
 
 
 def _basis(row: ComparisonRow) -> str:

@@ -119,14 +119,14 @@ def extract_code(text: str) -> str | None:
 
     The text is only looked at, never parsed: a parser can be brought down by what it reads.
     """
-    fences = [(label, body) for label, body in _fences(text) if body.strip()]
+    blocks = [(label, body) for label, body in fences(text) if body.strip()]
     for labels in (_PYTHON, {""}):
-        bodies = [body for label, body in fences if label in labels]
+        bodies = [body for label, body in blocks if label in labels]
         defining = [body for body in bodies if _DEFINES.search(body)]
         if bodies:
             return (defining or bodies)[-1]
     lines = [line for line in text.splitlines() if line.strip()]
-    return text if not fences and lines and _CODE_LINE.match(lines[0][:500]) else None
+    return text if not blocks and lines and _CODE_LINE.match(lines[0][:500]) else None
 
 
 _PYTHON = {"python", "python3", "py", "py3", "python2"}
@@ -140,7 +140,7 @@ _CODE_LINE = re.compile(
 )
 
 
-def _fences(text: str) -> Iterator[tuple[str, str]]:
+def fences(text: str) -> Iterator[tuple[str, str]]:
     """Label and body of each fence; a fence that is never closed ends with the text."""
     opened: re.Match[str] | None = None
     body: list[str] = []

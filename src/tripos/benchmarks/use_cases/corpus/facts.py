@@ -28,7 +28,7 @@ class Relation:
         say: the sentences that state it.
         noun: what its value is called in a longer question.
         ask: the question for it.
-        span: smallest and largest value of a number, and the step.
+        span: smallest and largest value of a number, and the step; first and last year of a day.
     """
 
     subject: str
@@ -78,10 +78,20 @@ RELATIONS: dict[str, Relation] = {
         (12_500, 480_000, 500),
     ),
     "start": Relation(
-        "project", "date", "{$s starts on $v|Work on $s begins on $v|The first day of $s is $v}", "the first day of $s", "When does $s start?"
+        "project",
+        "date",
+        "{$s starts on $v|Work on $s begins on $v|The first day of $s is $v}",
+        "the first day of $s",
+        "When does $s start?",
+        (2022, 2024, 1),
     ),
     "end": Relation(
-        "project", "date", "{$s ends on $v|$s is to be finished on $v|The last day of $s is $v}", "the last day of $s", "When does $s end?"
+        "project",
+        "date",
+        "{$s ends on $v|$s is to be finished on $v|The last day of $s is $v}",
+        "the last day of $s",
+        "When does $s end?",
+        (2025, 2027, 1),
     ),
     "supplier": Relation(
         "project",
@@ -90,12 +100,24 @@ RELATIONS: dict[str, Relation] = {
         "the supplier of $s",
         "Which company supplies $s?",
     ),
-    "town": Relation("site", "town", "{$v is the town in which $s stands|$s stands in $v}", "the town of $s", "In which town does $s stand?"),
+    "town": Relation(
+        "site", "town", "{$v is the town in which $s stands|$s stands in $v}", "the town of $s", "In which town does $s stand?"
+    ),
     "opened": Relation(
-        "site", "date", "{$s was opened on $v|The doors of $s first opened on $v}", "the opening day of $s", "On which day was $s opened?"
+        "site",
+        "date",
+        "{$s was opened on $v|The doors of $s first opened on $v}",
+        "the opening day of $s",
+        "On which day was $s opened?",
+        (1978, 2015, 1),
     ),
     "desks": Relation(
-        "site", "number", "{$s has $v desks|There is room for $v desks at $s}", "the number of desks at $s", "How many desks has $s?", (20, 400, 1)
+        "site",
+        "number",
+        "{$s has $v desks|There is room for $v desks at $s}",
+        "the number of desks at $s",
+        "How many desks has $s?",
+        (20, 400, 1),
     ),
     "seat": Relation(
         "supplier", "town", "{$s has its seat in $v|$s is registered in $v}", "the seat of $s", "In which town has $s its seat?"
@@ -109,7 +131,12 @@ RELATIONS: dict[str, Relation] = {
         (240, 1_900, 10),
     ),
     "joined": Relation(
-        "person", "date", "{$s joined us on $v|$s has been with us since $v}", "the day on which $s joined", "On which day did $s join?"
+        "person",
+        "date",
+        "{$s joined us on $v|$s has been with us since $v}",
+        "the day on which $s joined",
+        "On which day did $s join?",
+        (2003, 2017, 1),
     ),
     "extension": Relation(
         "person",
@@ -186,10 +213,8 @@ class World:
         """Another value for that fact: of the same kind and not equal."""
         relation = RELATIONS[key[1]]
         while True:
-            if relation.value in ("number", "money", "date"):
-                made = draw_value(rng, relation)
-            else:
-                made = rng.choice(self.of_kind(relation.value))
+            drawn = relation.value in ("number", "money", "date")
+            made = draw_value(rng, relation) if drawn else rng.choice(self.of_kind(relation.value))
             if made != value:
                 return made
 
@@ -200,9 +225,9 @@ class World:
 
 def draw_value(rng: random.Random, relation: Relation) -> Value:
     """A number or a day."""
-    if relation.value == "date":
-        return date(2021, 1, 4) + timedelta(days=rng.randrange(2_400))
     low, high, step = relation.span
+    if relation.value == "date":
+        return date(low, 1, 1) + timedelta(days=rng.randrange((date(high, 12, 31) - date(low, 1, 1)).days))
     return rng.randrange(low, high + 1, step)
 
 

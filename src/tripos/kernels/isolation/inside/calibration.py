@@ -4,23 +4,27 @@ Two maxima over a whole tensor reject right answers; a loose `allclose` accepts 
 is (*native*) and in double (*exact*). For every floating output, with x the exact value, s the mean of |x| over the output and u
 the rounding unit of its type, a solution must keep, element by element,
 
-    |got - x| <= (f + min(c*k, 0.1)) * (|x| + s),      k = 99th percentile of (|native - x| - u*|x|) / (|x| + s)
+    |got - x| <= (f + min(c*k, 0.1)) * (|x| + s),      k = 95th percentile of (|native - x| - u*|x|) / (|x| + s)
 
-- f, the floor: what honest orders of summation and one more rounding cost where the reference happens to be nearly exact.
+- f, the floor: what honest orders of summation and one more rounding cost where the reference happens to be nearly exact. In
+  float32 right answers (one running sum over 4,096 terms, E[x2]-mu2, any blocking) reach 1.1e-5 and wrong ones (fp16 or TF32
+  products, tanh for erf) begin at 8e-4 wherever errors do not average out, hence 2e-5; in half precision, twice the spacing at 1.
 - k, the reference's own error beyond its last rounding: nobody is refused for being as inexact as the reference, or less.
-- c = 10. Measured over GELU, softmax, norms, GEMM, attention, scans, convolution and blocks in three types: an unfused half
-  precision attention against a fused reference needs 9.3 (the next 7.7); the nearest wrong answer (float8 inside bfloat16) stays
-  out until 23. In float32 right answers (one running sum over 4,096 terms, E[x2]-mu2, any blocking) reach 1.1e-5 of (|x| + s) and
-  wrong ones (fp16 or TF32 products, tanh for erf) begin at 8e-4, hence f = 2e-5. What averages out cannot be seen: fp16 rounding
-  before a float32 sum of thousands of positive terms. One float32 running sum over millions is refused: it is wrong.
+- c = 20. Measured over GELU, softmax, norms, GEMM, attention, scans, convolution and blocks in three types: half precision
+  attention against a fused reference needs 13.7 unfused (22.8 with totals kept in float16, which is refused); the nearest wrong
+  answer, float8 inside bfloat16, stays out until 34.
 - Jumps (rounding to a grid, thresholds, routing): where the native reference itself leaves the bound, as many elements (times
-  four, plus chance) may leave it, none more than 1.5 times as far as the reference did. Beyond 5 % of the elements the double run is
-  no yardstick (random numbers, overflow, branches on the type): then native values are the target, with twice the floor.
+  four, plus chance) may leave it, none more than 1.5 times as far as the reference did. Beyond 5 % of the elements the double run
+  is no yardstick (random numbers, overflow, branches on the type): then native values are the target, with twice the floor.
+
+What averages out cannot be seen: float16 rounding before a float32 sum of thousands of positive terms is as near as a running
+sum. One float32 running sum over millions of terms is refused: it is wrong by 7e-4.
 
 Where there is no double run (timed calls), native values are the target and every bound doubles, since |got - native| <=
 |got - x| + |native - x| and the second keeps the same bound.
 
-Everything goes in chunks that stay in the cache, so that a 1 GB output costs about 10 MB more. Runs inside the box: standard library and torch only.
+Everything goes in chunks that stay in the cache, so that a 1 GB output costs about 10 MB more. Runs inside the box: standard
+library and torch only.
 """
 
 from __future__ import annotations
@@ -35,7 +39,8 @@ import torch
 Leaf = Any
 """A tensor on the CPU, or a plain number, string or None, as flattened from a model's outputs."""
 
-WIDENING = 10.0
+WIDENING = 20.0
+PERCENTILE = 0.95
 WIDEST = 0.1
 MOST_JUMPS = 0.05
 CHUNK = 1 << 16
@@ -156,7 +161,7 @@ def _magnitude(values: Leaf) -> float:
 
 
 def _beyond_rounding(leaf: torch.Tensor, exact: torch.Tensor, magnitude: float) -> tuple[float, float]:
-    """k and the maximum of what k is the 99th percentile of: the error beyond the last rounding, in units of (|x| + s). k is the
+    """k and the maximum of what k is the 95th percentile of: the error beyond the last rounding, in units of (|x| + s). k is the
     upper edge of its bin, of 4 an octave."""
     info = torch.finfo(leaf.dtype.to_real())
     last = _OCTAVES * _STEPS + 1
@@ -170,7 +175,7 @@ def _beyond_rounding(leaf: torch.Tensor, exact: torch.Tensor, magnitude: float) 
         counts += torch.bincount(steps.to(torch.int64), minlength=last + 1)
     if not int(counts.sum()):
         return 0.0, 0.0
-    step = int((counts.cumsum(0) >= math.ceil(0.99 * int(counts.sum()))).nonzero()[0])
+    step = int((counts.cumsum(0) >= math.ceil(PERCENTILE * int(counts.sum()))).nonzero()[0])
     return float(2.0 ** (step / _STEPS - _OCTAVES)) if step else 0.0, largest
 
 

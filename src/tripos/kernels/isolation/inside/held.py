@@ -118,7 +118,7 @@ class Held:
         wire = self.channel
         if wire.pending():
             raise self.fail("cheat_suspected", f"the {self.role} answered before it was asked", kind="early_answer")
-        self._must_have_rested()
+        self.must_have_rested()
         try:
             wire.end.send(b"g")
             began = time.monotonic()
@@ -162,23 +162,25 @@ class Held:
         """Stops the worker; returns when every thread stands still and no other process of its is there to go on."""
         if self._used_at_stop is not None:
             return
-        self._signal(signal.SIGSTOP)
         deadline = time.monotonic() + STOP_SECONDS
+        self._signal(signal.SIGSTOP)
         while not self._stands():
             if time.monotonic() > deadline:
-                raise Failed("", "infrastructure_failed", f"the {self.role} could not be stopped")
+                raise self.fail("cheat_suspected", f"the {self.role} could not be stopped", kind="awake_while_stopped")
+            self._signal(signal.SIGSTOP)  # a SIGCONT that came in between has undone the one before
         self._used_at_stop = self.cpu_seconds()
         if self.role == CANDIDATE and self._others():
             raise self.fail("cheat_suspected", f"processes of the {self.role} were alive while it was timed", kind="background_process")
 
     def let_go(self) -> None:
-        """The opposite of `stop`. Raises Failed where the worker was awake in between (a timer can send SIGCONT)."""
+        """The opposite of `stop`. Raises Failed where the worker was awake in between: a timer can send SIGCONT, no signal mask helps."""
         if self._used_at_stop is not None:
-            self._must_have_rested()
+            self.must_have_rested()
             self._used_at_stop = None
             self._signal(signal.SIGCONT)
 
-    def _must_have_rested(self) -> None:
+    def must_have_rested(self) -> None:
+        """Raises Failed where the stopped worker has used its processor."""
         if self._used_at_stop is not None and self.cpu_seconds() - self._used_at_stop > STILL_SECONDS:
             raise self.fail("cheat_suspected", f"the {self.role} ran while it was stopped", kind="awake_while_stopped")
 

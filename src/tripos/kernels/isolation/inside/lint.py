@@ -32,7 +32,7 @@ class Finding:
         return asdict(self)
 
 
-_WORDS = {"zeros": "zeros", "ones": "ones", "mean": "the mean of each output"}
+_WORDS = {"zeros": "zeros", "ones": "ones", "mean": "the mean of other outputs"}
 
 
 # -- the case --------------------------------------------------------------------------------------------------------
@@ -68,7 +68,8 @@ def task_findings(
             )
         ]
     findings = list(_repeats(base, again, calibration, rule))
-    for name, wrong in _constants(base).items():
+    other = next((run for run in other_inputs if _same_layout(base, run)), base)
+    for name, wrong in _constants(base, other).items():
         findings += _accepted(base, wrong, calibration, rule, (f"accepts_{name}", f"{_WORDS[name]} everywhere"))
     for code, phrase, runs in (
         ("ignores_inputs", "the outputs of other inputs", other_inputs),
@@ -91,22 +92,23 @@ def _repeats(base: Sequence[Leaf], again: Sequence[Leaf], calibration: Calibrati
         yield Finding("warning", "not_bitwise", "the reference repeats itself within the bound, not bit for bit")
 
 
-def _constants(base: Sequence[Leaf]) -> dict[str, list[Leaf]]:
-    """Answers that take no work."""
+def _constants(base: Sequence[Leaf], other: Sequence[Leaf]) -> dict[str, list[Leaf]]:
+    """Answers that take no work; the mean is that of other inputs, where there are some, for no one knows these."""
     import torch
 
     from .calibration import is_float, wide
 
-    def mean(leaf: torch.Tensor) -> torch.Tensor:
-        values = wide(leaf)
+    def mean(leaf: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        values = wide(known)
         finite = values[torch.isfinite(values)]
         middle = finite.mean().item() if finite.numel() else 0.0
         return torch.full_like(leaf, middle if is_float(leaf) else round(middle))
 
-    def fill(make: Callable[[torch.Tensor], torch.Tensor]) -> list[Leaf]:
-        return [make(leaf) if isinstance(leaf, torch.Tensor) and leaf.numel() else leaf for leaf in base]
+    def fill(make: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> list[Leaf]:
+        pairs = zip(base, other, strict=True)
+        return [make(leaf, known) if isinstance(leaf, torch.Tensor) and leaf.numel() else leaf for leaf, known in pairs]
 
-    return {"zeros": fill(torch.zeros_like), "ones": fill(torch.ones_like), "mean": fill(mean)}
+    return {"zeros": fill(lambda leaf, _: torch.zeros_like(leaf)), "ones": fill(lambda leaf, _: torch.ones_like(leaf)), "mean": fill(mean)}
 
 
 def _accepted(

@@ -201,6 +201,7 @@ class _Session:
 
     def _examine_habits(self) -> None:
         held, granted = self.mine.held, self.evaluation.job["threads"]
+        held.must_have_rested()
         if not held.cores() <= self.cores:
             raise held.fail("cheat_suspected", "the solution moved to cores that it was not given", kind="threads")
         busy = median(self.mine.cores[WARM_PAIRS:])
