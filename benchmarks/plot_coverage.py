@@ -1,9 +1,10 @@
-"""Draws what `simulate_coverage.py` found: one dot a setting, as SVG, without any library.
+"""Draws what `simulate_coverage.py` found: two pictures, one dot a setting, as SVG, without any library.
 
-    python benchmarks/plot_coverage.py [--data benchmarks/coverage.json] [--out docs/images/coverage.svg]
+    python benchmarks/plot_coverage.py [--data benchmarks/coverage.json] [--out docs/images]
 
 Rows are kinds of data, the horizontal place is the measured coverage, size is the number of items, colour says whether they
-are clustered. The band is the nominal level ± three Monte-Carlo standard errors: dots inside it cannot be told from nominal.
+are clustered. The band is the nominal level ± three Monte-Carlo standard errors: dots inside it cannot be told from nominal. The
+second picture shows false positives in the same way, each beside what the sign-flip test alone would have had.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ def text(x: float, y: float, words: str, *, size: int = 13, anchor: str = "start
     return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(words)}</text>'
 
 
-def dot(row: Row, y: float) -> str:
+def dot(row: Row, x: float, y: float, value: float) -> str:
     """A setting; hollow where a tenth of the items is missing."""
     colour = CLUSTERED if row["clustered"] else INDEPENDENT
     fill = "#ffffff" if row["missing"] else colour
     said = f"{row['data']}, {row['n']} items{', clustered' if row['clustered'] else ''}{', 10 % missing' if row['missing'] else ''}"
-    radius, x = RADII[row["n"]], max(across(row["coverage"]), LEFT)
-    title = f"<title>{escape(said)}: {row['coverage']:.4f}{', ' + row['flag'] if row['flag'] else ''}</title>"
+    radius = RADII[row["n"]]
+    title = f"<title>{escape(said)}: {value:.4f}{', ' + row['flag'] if row['flag'] else ''}</title>"
     style = f'fill="{fill}" fill-opacity="0.75" stroke="{colour}" stroke-width="1.5"'
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" {style}>{title}</circle>'
 
@@ -64,7 +65,10 @@ def panel(rows: list[Row], title: str, top: float) -> tuple[list[str], float]:
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="#e3e6ec"/>')
         parts.append(text(LEFT - 12, y + 4, label(kind), anchor="end"))
         same = [r for r in rows if r["data"] == kind]
-        parts += [dot(r, y + (4 if r["clustered"] else -4)) for r in sorted(same, key=lambda r: -r["n"])]
+        parts += [
+            dot(r, max(across(r["coverage"]), LEFT), y + (4 if r["clustered"] else -4), r["coverage"])
+            for r in sorted(same, key=lambda r: -r["n"])
+        ]
     return parts, y + GAP
 
 
@@ -117,13 +121,57 @@ def picture(found: dict[str, Any]) -> str:
     return "\n".join([opening, ground, head, *legend(), *axis(bottom, found["level"], error), *parts, "</svg>"]) + "\n"
 
 
+FP_HIGHEST, FP_ROW = 0.4, 26
+
+
+def false_positives(found: dict[str, Any]) -> str:
+    """The second drawing: a line from sign flips alone (grey) to the reported p-value (coloured), a setting each."""
+    rows: list[Row] = [r for r in found["rows"] if r["false_positive_rate"] is not None and r["rejected_by_sign_flips"] is not None]
+    kinds, level = list(dict.fromkeys(r["data"] for r in rows)), 1 - found["level"]
+    error = 3 * math.sqrt(level * (1 - level) / rows[0]["experiments"])
+    bottom = 80 + FP_ROW * len(kinds) + 10
+
+    def x(rate: float) -> float:
+        return LEFT + min(rate, FP_HIGHEST) / FP_HIGHEST * (WIDTH - LEFT - RIGHT)
+
+    band = (
+        f'<rect x="{x(level - error):.1f}" y="72" width="{x(level + error) - x(level - error):.1f}" height="{bottom - 72}" fill="#e8f0e4"/>'
+    )
+    parts = [band, f'<line x1="{x(level):.1f}" x2="{x(level):.1f}" y1="72" y2="{bottom}" stroke="#5a8a4a" stroke-width="1.5"/>']
+    for hundredth in range(0, 41, 5):
+        parts.append(text(x(hundredth / 100), bottom + 18, f"{hundredth / 100:.2f}", anchor="middle", size=12))
+    parts.append(
+        text(x(FP_HIGHEST / 2), bottom + 38, "false positives at 0.05, without a true difference", anchor="middle", size=12, colour=FAINT)
+    )
+    for place, kind in enumerate(kinds):
+        y = 80 + FP_ROW * (place + 0.5)
+        parts += [
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="#e3e6ec"/>',
+            text(LEFT - 12, y + 4, kind, anchor="end"),
+        ]
+        same = sorted((r for r in rows if r["data"] == kind), key=lambda r: (r["clustered"], -r["n"], r["missing"]))
+        for number, row in enumerate(same):
+            level_y = y + (number - (len(same) - 1) / 2) * 2.6
+            alone, reported = x(row["rejected_by_sign_flips"]), x(row["false_positive_rate"])
+            parts.append(f'<line x1="{alone:.1f}" x2="{reported:.1f}" y1="{level_y:.1f}" y2="{level_y:.1f}" stroke="#c4c8d2"/>')
+            parts.append(f'<circle cx="{alone:.1f}" cy="{level_y:.1f}" r="2.5" fill="{FAINT}"/>')
+            parts.append(dot(row, reported, level_y, row["false_positive_rate"]))
+    height, title = bottom + 50, "False positives of a comparison: sign flips alone (grey) and as reported"
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" font-family="system-ui, sans-serif" role="img">'
+    ground = f'<rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>'
+    said = [line.replace("band: cannot be told from 95 %", "band: cannot be told from 5 %") for line in legend()]
+    return "\n".join([opening, ground, text(12, 26, title, size=17, weight="bold"), *said, *parts, "</svg>"]) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=HERE / "coverage.json")
-    parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "images" / "coverage.svg")
+    parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "images")
     a = parser.parse_args()
-    a.out.parent.mkdir(parents=True, exist_ok=True)
-    a.out.write_text(picture(json.loads(a.data.read_text())))
+    a.out.mkdir(parents=True, exist_ok=True)
+    found = json.loads(a.data.read_text())
+    (a.out / "coverage.svg").write_text(picture(found))
+    (a.out / "false-positives.svg").write_text(false_positives(found))
 
 
 if __name__ == "__main__":

@@ -273,16 +273,36 @@ def coverage_words() -> str:
     nulls = [r for r in found["rows"] if r["false_positive_rate"] is not None]
     bad = [r for r in nulls if "false positives" in r["flag"]]
     highest = max((r["false_positive_rate"] for r in nulls if r not in bad), default=0.0)
-    kinds = sorted({r["data"] for r in bad})
     words = (
         f"Of {len(nulls)} settings without a true difference, {len(nulls) - len(bad)} have at most {highest:.1%} false positives at 0.05."
     )
     if bad:
-        rates = [r["false_positive_rate"] for r in bad]
-        words += f" The other {len(bad)} are of one kind of data, `{'`, `'.join(kinds)}`, with {min(rates):.1%} to {max(rates):.1%}."
+        rates, kinds = [r["false_positive_rate"] for r in bad], sorted({r["data"] for r in bad})
+        words += f" The other {len(bad)} are of `{'`, `'.join(kinds)}`, with {min(rates):.1%} to {max(rates):.1%}."
+    flagged = [r for r in found["rows"] if "covers" in r["flag"]]
+    if flagged:
+        named = [f"`{r['data']}` at {r['n']}{' clustered' if r['clustered'] else ''} ({r['coverage']:.3f})" for r in flagged]
+        words += f" Coverage is flagged for {', '.join(named)}."
     count = found["rows"][0]["experiments"]
     head = f"{count:,} experiments a setting, nominal level {found['level']:.0%}:"
     return "\n\n".join([head, table(["", "Settings", "Lowest coverage", "Middle", "Highest", "Flagged"], parts), words])
+
+
+def test_words() -> str:
+    """Statistics page: what the companions of the sign-flip test add, and what they cost."""
+    rows = json.loads((ROOT / "benchmarks" / "coverage.json").read_text())["rows"]
+    graded = [r for r in rows if r.get("rejected_by_sign_flips") is not None and not r["missing"]]
+    places = [(20, False), (100, False), (100, True), (1000, False), (1000, True)]
+    parts = []
+    for title, null in (("Without a true difference: false positives", True), ("With one: power", False)):
+        lines = []
+        for data in dict.fromkeys(r["data"] for r in graded if (r["false_positive_rate"] is not None) == null):
+            found = {(r["n"], r["clustered"]): r for r in graded if r["data"] == data}
+            cells = [f"{found[p]['rejected_by_sign_flips']:.1%} → {found[p]['rejected']:.1%}" for p in places]
+            lines.append([f"`{data}`", *cells])
+        head = ["", *(f"{n:,}{' in clusters' if clustered else ''}" for n, clustered in places)]
+        parts += [f"**{title}**, by number of items:", table(head, lines)]
+    return "\n\n".join(parts)
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -291,7 +311,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/benchmarks.md": benchmark_page,
     "docs/reference/store.md": store_page,
 }
-PASSAGES: dict[str, Callable[[], str]] = {"what-is-there": what_is_there, "coverage": coverage_words}
+PASSAGES: dict[str, Callable[[], str]] = {"what-is-there": what_is_there, "coverage": coverage_words, "tests": test_words}
 
 
 def made() -> dict[Path, str]:

@@ -55,7 +55,7 @@ def test_what_it_does_not_have_is_refused(options: Options, said: str) -> None:
 
 def test_settings_reach_the_scorer() -> None:
     built = KERNELS.build(Options(seed=3, settings={"mode": "correctness", "input_sets": 5, "rtol": 1, "timeout_seconds": 9}))
-    assert built.scorer == KernelScorer(seed=3, timed=False, input_sets=5, rtol=1.0, timeout_seconds=9.0)
+    assert built.scorer == KernelScorer(seed=3, dsl="cpp", timed=False, input_sets=5, rtol=1.0, timeout_seconds=9.0)
 
 
 def test_the_default_prompt_is_the_backends_language_and_others_are_variants() -> None:

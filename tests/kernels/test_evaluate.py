@@ -38,6 +38,7 @@ async def test_a_right_solution_is_correct_and_timed() -> None:
         ("class ModelNew(:", "load_error", "SyntaxError"),
         (RIGHT.replace("torch.randn(width)", "torch.randn(width, width, wrong=1)"), "build_error", "randn"),
         ("   ", "not_generated", "no code"),
+        (RIGHT + "#" * 1_000_000, "static_reject", "the most is 1,000,000"),
     ],
 )
 async def test_each_way_to_fail_has_its_outcome_and_a_sentence(solution: str, outcome: str, said: str) -> None:
@@ -45,6 +46,13 @@ async def test_each_way_to_fail_has_its_outcome_and_a_sentence(solution: str, ou
         record = await evaluator.evaluate(CASE, solution, **ABOUT)
     assert record["outcome"] == outcome
     assert said in record["error"]
+
+
+async def test_what_a_reading_finds_odd_is_a_remark_and_no_verdict() -> None:
+    async with Evaluator.open(Conditions(timing=None)) as evaluator:
+        record = await evaluator.evaluate(CASE, RIGHT + "import threading\n", **ABOUT)
+    assert record["outcome"] == "ok"
+    assert any("threading" in remark for remark in record["remarks"])
 
 
 async def test_a_broken_case_is_nobodys_mistake() -> None:

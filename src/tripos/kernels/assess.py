@@ -81,7 +81,7 @@ def plan(root: Path, target: Target, settings: Settings, conditions: Conditions,
     found = discover(root, tiers=tiers, cases=cases, substring=settings.filter, skip_npu=target.skip_npu)
     known = discover(root, skip_npu=target.skip_npu)
     resolved = resolve_devices(target, devices)
-    conditions = replace(conditions, device=target.device, devices=resolved.ids)
+    conditions = replace(conditions, device=target.device, dsl=target.dsl, devices=resolved.ids)
     return Assessment(target, settings, conditions, found, (*known.cases, *known.skipped), resolved)
 
 

@@ -90,7 +90,7 @@ def _scorer(options: Options, target: Target) -> KernelScorer:
         name: options.setting(name, getattr(plain, name)) for name in SETTINGS[3:] if name in options.settings and name not in OPTIONAL
     }
     given |= {name: options.setting(name, 0.0) for name in OPTIONAL if name in options.settings}
-    return replace(plain, device=target.device, seed=options.seed, timed=mode != "correctness", **given)
+    return replace(plain, device=target.device, dsl=target.dsl, seed=options.seed, timed=mode != "correctness", **given)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class KernelScorer:
     No code: wrong_format. A broken case: sample_invalid. Trouble of ours: unscored, tried again by the same command.
 
     Args:
-        device: cpu, cuda, npu. seed: of weights and checked inputs. timed: whether to time at all.
+        device: cpu, cuda, npu. dsl: language of the kernels. seed: of weights and checked inputs. timed: whether to time at all.
         rule, rtol, atol, input_sets, threads, timeout_seconds: see `evaluate.Conditions`.
         budget_seconds, precision, compile: see `isolation.box.Timing`.
     """
@@ -158,6 +158,7 @@ class KernelScorer:
     needs: ClassVar[frozenset[str]] = frozenset({"sandbox"})
 
     device: str = "cpu"
+    dsl: str = "pytorch"
     seed: int = 42
     timed: bool = True
     rule: str = "calibrated"
@@ -200,6 +201,7 @@ class KernelScorer:
         timing = Timing(self.budget_seconds, self.precision, self.compile) if self.timed else None
         conditions = Conditions(
             device=self.device,
+            dsl=self.dsl,
             rule=self.rule,
             rtol=self.rtol,
             atol=self.atol,

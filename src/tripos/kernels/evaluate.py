@@ -4,7 +4,7 @@
         record = await evaluator.evaluate(case_source, solution_source, tier="t1", case_name="gelu")
 
 A record has the outcome (see `outcome`), where it came to, how correct and how fast it was; never an exception, whatever a
-case or a solution does.
+case or a solution does. `remarks` are what a reading of the source finds odd; they decide nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from typing import Any
 from tripos.core.errors import ConfigError, SandboxError
 from tripos.kernels.contract import read_contract
 from tripos.kernels.isolation.box import Box, Job, Timing, cores
+from tripos.kernels.isolation.inside.lint import static_findings
 from tripos.kernels.scoring import timing_detail
 
 KEPT_TIMES = 60
+MOST_CHARACTERS = 1_000_000  # of a solution
 CPU_ENVIRONMENT = {"TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
@@ -32,6 +34,7 @@ class Conditions:
 
     Attributes:
         device: torch's type of device: cpu, cuda, npu.
+        dsl: language of the kernels; decides only what `remarks` says of a source.
         devices: numbers of the devices to use.
         rule: name of the comparison rule; `rtol` and `atol` override its bounds, and those of the case.
         input_sets: how many seeded sets of inputs an answer must be right on; one is of the case's odd size where it has one.
@@ -42,6 +45,7 @@ class Conditions:
     """
 
     device: str = "cpu"
+    dsl: str = "pytorch"
     devices: tuple[int, ...] = (0,)
     rule: str = "calibrated"
     rtol: float | None = None
@@ -135,6 +139,10 @@ class Evaluator:
         record |= {"case_hash": _short_hash(case_source), "solution_hash": _short_hash(solution_source)}
         if not solution_source.strip():
             return record | {"outcome": "not_generated", "error": "there is no code"}
+        if len(solution_source) > MOST_CHARACTERS:
+            said = f"the source has {len(solution_source):,} characters; the most is {MOST_CHARACTERS:,}"
+            return record | {"outcome": "static_reject", "error": said}
+        record["remarks"] = [finding.sentence for finding in static_findings(solution_source, self.conditions.dsl)]
         try:
             async with self._places:
                 device = min(self._devices, key=lambda each: each.users)

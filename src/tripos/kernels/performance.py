@@ -17,7 +17,7 @@ from tripos.kernels.scoring import case_score, credited_speedup, tier_weight
 
 _PASSED_ON = (
     "mismatch", "baselines", "pairs", "suspicion", "speedup_low", "speedup_high", "phase", "wall_seconds", "containment",
-    "input_seed", "timing_seed", "case_hash", "solution_hash",
+    "input_seed", "timing_seed", "case_hash", "solution_hash", "remarks",
 )  # fmt: skip
 """Fields of an evaluation that stand in its row as they are."""
 

@@ -109,7 +109,7 @@ def _chance_below(sums: Floats, counts: Floats, reach: float) -> float:
     """P(Σ E_i s_i <= reach · E) by the saddle-point formula of Lugannani & Rice (1980, Adv. Appl. Prob. 12:475).
 
     The cumulant generating function of Σ E_i a_i is K(t) = -Σ log(1 - t a_i); with K'(t) = 0, w = ±√(-2 K(t)) and u = t √K''(t),
-    the chance is Φ(w) + φ(w) (1/w - 1/u). Within 3 % of exact and simulated values.
+    the chance is Φ(w) + φ(w) (1/w - 1/u). Against exact and simulated values it is up to 9 % (of itself) too large, 2 % too small.
     """
     largest, smallest = float(sums.max()), float(sums.min())
     if largest <= 0:

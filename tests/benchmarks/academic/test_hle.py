@@ -57,7 +57,9 @@ def test_a_question_in_text_is_its_own_prompt() -> None:
 
 def test_an_image_is_a_part_of_the_message() -> None:
     sample = to_sample({**ROW, "image": PICTURE})
-    (message,) = hle.build().prompt(sample)
+    prompt = hle.build().prompt(sample)
+    assert isinstance(prompt, list)
+    (message,) = prompt
     assert isinstance(message, Message)
     assert isinstance(message.content, list)
     assert [part["type"] for part in message.content] == ["text", "image_url"]

@@ -196,8 +196,9 @@ def _download() -> Path:
     try:
         return Path(snapshot_download(REPOSITORY, repo_type="dataset", allow_patterns=["qa/*"]))
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        said = " ".join(str(error).split())
         raise DatasetError(
-            f"paperarena: {REPOSITORY} could not be had from the hub and is not in its cache ({error}); give a local copy with --data"
+            f"paperarena: {REPOSITORY} could not be had from the hub and is not in its cache; give a local copy with --data ({said})"
         ) from error
 
 

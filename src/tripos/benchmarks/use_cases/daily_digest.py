@@ -20,7 +20,7 @@ import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from itertools import combinations
 from typing import ClassVar
 
@@ -57,10 +57,11 @@ End your answer with one JSON object and write nothing after it:
 - conflicts: every pair of events of the schedule that are in conflict.
 - priorities: the tasks in their order, ids such as "T42".
 - news: the headlines that are wanted, ids such as "N73".
-- brief: at most {MAX_LINES} lines of at most {MAX_LINE_WORDS} words each. One line for each event whose time a message has changed, with its id and
-  its start on our clock, HH:MM; one line for each of the first {TOLD_PRIORITIES} priorities, with its id and the day (YYYY-MM-DD) and time (HH:MM)
-  when it counts as due. Other lines are allowed. A line names no ids but those of your schedule, priorities and news that are
-  right, and no times or days but those that now hold for the ids in that line. What is superseded costs half of all marks."""
+- brief: at most {MAX_LINES} lines of at most {MAX_LINE_WORDS} words each. One line for each event whose time a message has changed, with
+  its id and its start on our clock, HH:MM; one line for each of the first {TOLD_PRIORITIES} priorities, with its id and the day
+  (YYYY-MM-DD) and time (HH:MM) when it counts as due. Other lines are allowed. A line names no ids but those of the right
+  schedule, priorities and news, and no times or days but those that now hold for the ids in that line. A superseded or
+  invented one costs half of all marks."""
 
 
 def _make(rng: random.Random, index: int) -> Sample:
@@ -73,10 +74,10 @@ def _make(rng: random.Random, index: int) -> Sample:
     return Sample(
         record_id="",
         input=worded(day, cast, size, by_title=difficulty != "easy"),
-        reference={**plain(right), "told": _told(right), "facts": _facts(day, right)},
+        reference={**plain(right), "told": _told(right), "facts": _facts(day, right), "printed": plain(printed)},
         subject=family,
         dimensions={"difficulty": difficulty, "conflicts": str(len(right.conflicts))},
-        metadata={"canary": CANARY, "printed": plain(printed), "messages": len(day.changes)},
+        metadata={"canary": CANARY, "messages": len(day.changes)},
     )
 
 
@@ -107,7 +108,7 @@ def _facts(day: Day, right: Digest) -> dict[str, list[str]]:
     for one in right.priorities:
         dues = {right.due[one], right.own_due[one]}
         facts[one] = [*today, *sorted({token for due in dues for token in tokens(f"{due:%Y-%m-%d %H:%M}")})]
-    return facts | {one: today for one in right.news}
+    return facts | dict.fromkeys(right.news, today)
 
 
 def prompt(sample: Sample) -> str:
@@ -140,7 +141,7 @@ class DailyDigest:
         if why:
             return unreadable(answer, why)
         try:
-            sets, expected, printed = part_sets(given), part_sets(want), part_sets(sample.metadata["printed"])
+            sets, expected, printed = part_sets(given), part_sets(want), part_sets(want["printed"])
             lines = [_text(line) for line in given["brief"]]
         except ValueError as error:
             return unreadable(answer, str(error))
@@ -240,7 +241,8 @@ def reference_answer(sample: Sample) -> str:
 
 def opponents(sample: Sample) -> dict[str, str]:
     """Answers of those who did not do the work, by name."""
-    printed, empty = sample.metadata["printed"], dict.fromkeys(WEIGHTS, [])
+    printed = sample.reference["printed"]
+    empty: dict[str, JSON] = {name: [] for name in WEIGHTS}
     events = re.findall(r"^(E\d+)  (\d\d:\d\d)-(\d\d:\d\d)", sample.question, re.MULTILINE)
     tasks, news = (re.findall(rf"^({letter}\d+)  ", sample.question, re.MULTILINE) for letter in "TN")
     copied = {

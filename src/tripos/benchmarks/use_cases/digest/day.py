@@ -81,6 +81,7 @@ class News:
     id: str
     topic: str
     firm: str
+    text: str
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,15 @@ TOPICS: dict[str, tuple[str, ...]] = {
     "freight": ("raises its tariff for containers", "opens a second lorry terminal", "puts three cargo ships up for sale"),
     "energy": ("signs up for wind power until 2040", "closes its last gas turbine", "cuts the price of electricity at night"),
     "labour law": ("loses a case about overtime", "must pay for breaks, a court says", "settles with the union over night shifts"),
-    "data protection": ("lost addresses of its customers", "is fined for spying on visitors of its site", "encrypts all its mail"),
+    "data protection": (
+        "lost addresses of its customers",
+        "is fined for spying on visitors of its site",
+        "keeps secret what it knows of its customers",
+    ),
     "paper": ("shuts a pulp mill", "makes envelopes out of straw", "reports a glut of cardboard"),
     "sport": ("buys a handball team", "sponsors the rowing regatta", "names a stadium after its founder"),
     "food": ("recalls its pickled beetroot", "brings out a bread without flour", "wins a prize for sheep's cheese"),
-    "travel": ("adds a night train to the coast", "drops its ferry in winter", "builds a hotel of two hundred beds"),
+    "travel": ("adds a night train to the coast", "drops its passenger ferry in winter", "builds a hotel of two hundred beds"),
 }
 CITIES = {"Lisbon": -1, "Helsinki": 1, "Dubai": 3, "Reykjavik": -2, "Nairobi": 2}
 
@@ -68,7 +72,7 @@ def draw_cast(rng: random.Random) -> Cast:
     """Invented people, firms and sites."""
     inventor = Inventor(rng)
     people = tuple(inventor.person("").name for _ in range(9))
-    firms = tuple(inventor.company().name for _ in range(5))
+    firms = tuple(f"{inventor.company().name.split()[0]} Group" for _ in range(5))  # a name that suggests no topic
     sites = tuple(inventor.place() for _ in range(3))
     return Cast(people[0], inventor.company().name, people[1], people[1:], firms, sites, f"{rng.getrandbits(64):x}")
 
@@ -81,7 +85,7 @@ def draw_day(rng: random.Random, cast: Cast, family: str, size: Size) -> Day:
         differs = (
             dict(right.schedule) != dict(naive.schedule) and right.conflicts != naive.conflicts and right.priorities != naive.priorities
         )
-        sane = all(360 <= start and end <= 1_260 for start, end in right.schedule.values())
+        sane = all(start >= 360 and end <= 1_260 for start, end in right.schedule.values())
         sane = sane and len(set(right.own_due.values())) == len(right.own_due)  # or the order would be open
         enough = 1 <= len(right.conflicts) <= 4 and len(right.priorities) >= 3 and 1 <= len(right.news) < size.news - 1
         if differs and sane and enough and 1 <= len(right.moved) <= 3:
@@ -101,7 +105,7 @@ def _draw(rng: random.Random, cast: Cast, family: str, size: Size) -> Day:
     new = tuple(Task(f"T{next(ids)}", rng.choice(titles[n::2]), cast.manager, _due(rng, today)) for n in range(extra))
     barred = rng.choice(cast.firms)
     interests = tuple(rng.sample(sorted(TOPICS), 2))
-    news = tuple(_news(rng, cast, f"N{next(ids)}", interests, barred) for _ in range(size.news))
+    news = _news(rng, cast, [f"N{next(ids)}" for _ in range(size.news)], interests, barred)
     trips, closures = _trips(rng, cast) if family == "travel" else ({}, {})
     changes = _changes(rng, cast, family, size, events, tasks, today)
     return Day(today, events, tasks, new, changes, news, interests, barred, rng.choice((1, 2, 3)), trips, closures)
@@ -153,9 +157,17 @@ def _tasks(rng: random.Random, cast: Cast, family: str, size: Size, today: date,
     return tuple(tasks)
 
 
-def _news(rng: random.Random, cast: Cast, name: str, interests: tuple[str, ...], barred: str) -> News:
-    topic = rng.choice(interests) if rng.random() < 0.45 else rng.choice(sorted(TOPICS))
-    return News(name, topic, barred if rng.random() < 0.25 else rng.choice(cast.firms))
+def _news(rng: random.Random, cast: Cast, names: list[str], interests: tuple[str, ...], barred: str) -> tuple[News, ...]:
+    """Headlines, no two alike; about every other one is on a topic of interest."""
+    wanted = [(topic, text) for topic in interests for text in TOPICS[topic]]
+    others = [(topic, text) for topic in sorted(TOPICS) if topic not in interests for text in TOPICS[topic]]
+    some = rng.sample(wanted, min(len(wanted), len(names) // 2))
+    some += rng.sample(others, len(names) - len(some))
+    rng.shuffle(some)
+    return tuple(
+        News(name, topic, barred if rng.random() < 0.25 else rng.choice(cast.firms), text)
+        for name, (topic, text) in zip(names, some, strict=True)
+    )
 
 
 def _trips(rng: random.Random, cast: Cast) -> tuple[Mapping[frozenset[str], int], Mapping[frozenset[str], int]]:
@@ -172,7 +184,10 @@ def _changes(
     sent = sorted(rng.sample(range(6 * 60, 7 * 60 + 55), size.changes + 6))
     count = size.changes + (3 if family in ("moves", "handover") else 0)
     share = {"moves": 0.8, "handover": 0.25}.get(family, 0.55)
-    some = rng.sample(events, min(len(events), 3)), rng.sample(tasks, min(len(tasks), 4))
+    held = [event for event in events if event.standing is None or event.standing.holds(today)]  # what is not today cannot be moved
+    some = rng.sample(held, min(len(held), 3)), rng.sample(tasks, min(len(tasks), 4))
+    if not held:
+        return ()
     changes = [_event_change(rng, cast, sent[0], some[0][0], "move")]
     for minute in sent[1:count]:
         if rng.random() < share:

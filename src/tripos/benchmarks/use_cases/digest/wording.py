@@ -46,7 +46,7 @@ def worded(day: Day, cast: Cast, size: Size, by_title: bool) -> str:
         "Calendar\n" + "\n".join(_event(one) for one in day.events),
         "Tasks\n" + "\n".join(_task(rng, one) for one in day.tasks),
         "Messages\n" + "\n".join(_messages(rng, day, cast, size, by_title)),
-        "Headlines\n" + "\n".join(f"{one.id}  {one.firm} {rng.choice(TOPICS[one.topic])}" for one in day.news),
+        "Headlines\n" + "\n".join(f"{one.id}  {one.firm} {one.text}" for one in day.news),
     ]
     return "\n\n".join(parts)
 
@@ -97,7 +97,7 @@ def _task(rng: random.Random, task: Task) -> str:
 
 def _messages(rng: random.Random, day: Day, cast: Cast, size: Size, by_title: bool) -> list[str]:
     events = {event.id: event for event in day.events}
-    titles = {one.id: one.title for one in (*day.events, *day.tasks)}
+    titles = {event.id: event.title for event in day.events} | {task.id: task.title for task in day.tasks}
     rows = []
     for change in day.changes:
         what = f"the {titles[change.about]}" if change.about in events else f'"{titles[change.about]}"'
@@ -110,7 +110,8 @@ def _messages(rng: random.Random, day: Day, cast: Cast, size: Size, by_title: bo
         text = f"{spin(rng, '{Please take on|Here is something new for you:}')} {task.id}, {task.title}, due {_moment(rng, task.due)}."
         rows.append((rng.choice(free), cast.manager, text))
     for pair, minutes in day.closures.items():
-        text = f"{spin(rng, '{The bridge is closed|There are road works}')}: today {' to '.join(sorted(pair))} or back takes {minutes} minutes."
+        why = spin(rng, "{The bridge is closed|There are road works}")
+        text = f"{why}: today {' to '.join(sorted(pair))} or back takes {minutes} minutes."
         rows.append((rng.choice(free), "traffic desk", text))
     for noise in rng.sample(_NOISE, size.noise):
         text = spin(rng, noise).replace("$event", rng.choice(day.events).title).replace("$task", f'"{rng.choice(day.tasks).title}"')

@@ -42,7 +42,7 @@ PLACES: tuple[tuple[str, str], ...] = (
     ("in the greenhouse", "in the glass building for plants"),
     ("in the boathouse", "in the shed by the lake"),
     ("in the courtyard", "outdoors between the buildings"),
-    ("in the library", "in the room full of books"),
+    ("in the library", "in the hall full of books"),
     ("in the kitchen", "where meals are cooked"),
 )
 

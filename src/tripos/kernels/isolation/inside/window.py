@@ -8,6 +8,7 @@ microseconds, which stay in the time of both sides: taken off, they would be a p
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,10 +70,10 @@ def run(side: Side, plan: Plan, deadline: float, staged: bool) -> float:
         for tensor, value in zip(slot, (leaf for each in inputs for leaf in tensors(each)), strict=True):
             held.write(tensor, value)
     glance = _Glance(side, plan)
-    busy = held.cpu_seconds()
+    began, used = time.monotonic(), held.cpu_seconds()
     answer = held.window(len(plan.fresh) * len(side.layout), deadline, staged, lambda told: glance.take(held.pid, told))
     held.stop()
-    side.cores.append((held.cpu_seconds() - busy) / answer.seconds)
+    side.cores.append((held.cpu_seconds() - used) / (time.monotonic() - began))
     side.seen = glance.split(answer.seen)
     side.whole = [] if plan.whole is None else _whole(side, plan, answer.addresses)
     held.finish(deadline)

@@ -107,7 +107,7 @@ class Zygote:
         watched.register(os.pidfd_open(child), select.POLLIN)
         watched.register(tell, 0)  # an error is reported unasked: nobody holds the other end, the judge is gone
         while not (happened := watched.poll(WATCH_SECONDS * 1000)):
-            if _memory_bytes(child) > self.limits.memory_bytes:
+            if _memory_bytes() > self.limits.memory_bytes:
                 os.kill(child, signal.SIGKILL)
                 _tell(tell, {"stopped": "memory"})
                 return
@@ -166,19 +166,13 @@ def _tell(pipe: int, message: dict[str, Any]) -> None:
         os._exit(0)  # the judge is gone, and the worker dies with us
 
 
-def _memory_bytes(worker: int) -> int:
-    """Memory of the worker and all its descendants: their own and what they share, not what lies in files."""
-    total, queue = 0, [worker]
-    while queue:
-        pid = queue.pop()
-        try:
-            with open(f"/proc/{pid}/status") as status:  # noqa: PTH123
+def _memory_bytes() -> int:
+    """Memory of all processes in the worker's /proc, which is also its keeper's: their own and what they share, not files."""
+    total = 0
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/status") as status:  # noqa: PTH123
                 total += sum(1024 * int(line.split()[1]) for line in status if line.startswith(("RssAnon:", "RssShmem:")))
-            for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
-                with open(f"/proc/{pid}/task/{thread}/children") as children:  # noqa: PTH123
-                    queue += [int(child) for child in children.read().split()]
-        except (OSError, ValueError):
-            continue
     return total
 
 

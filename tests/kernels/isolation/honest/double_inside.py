@@ -1,0 +1,12 @@
+"""Computes in double and rounds once.
+
+Case: t1/gelu
+"""
+
+import torch
+from torch import nn
+
+
+class ModelNew(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.gelu(x.double()).to(x.dtype)
