@@ -121,7 +121,7 @@ def picture(found: dict[str, Any]) -> str:
     return "\n".join([opening, ground, head, *legend(), *axis(bottom, found["level"], error), *parts, "</svg>"]) + "\n"
 
 
-FP_HIGHEST, FP_ROW = 0.4, 26
+FP_HIGHEST, FP_ROW, FP_TOP = 0.3, 58, 96
 
 
 def false_positives(found: dict[str, Any]) -> str:
@@ -129,36 +129,37 @@ def false_positives(found: dict[str, Any]) -> str:
     rows: list[Row] = [r for r in found["rows"] if r["false_positive_rate"] is not None and r["rejected_by_sign_flips"] is not None]
     kinds, level = list(dict.fromkeys(r["data"] for r in rows)), 1 - found["level"]
     error = 3 * math.sqrt(level * (1 - level) / rows[0]["experiments"])
-    bottom = 80 + FP_ROW * len(kinds) + 10
+    bottom = FP_TOP + FP_ROW * len(kinds) + 10
 
     def x(rate: float) -> float:
         return LEFT + min(rate, FP_HIGHEST) / FP_HIGHEST * (WIDTH - LEFT - RIGHT)
 
-    band = (
-        f'<rect x="{x(level - error):.1f}" y="72" width="{x(level + error) - x(level - error):.1f}" height="{bottom - 72}" fill="#e8f0e4"/>'
-    )
-    parts = [band, f'<line x1="{x(level):.1f}" x2="{x(level):.1f}" y1="72" y2="{bottom}" stroke="#5a8a4a" stroke-width="1.5"/>']
-    for hundredth in range(0, 41, 5):
+    left, width, height = x(level - error), x(level + error) - x(level - error), bottom - FP_TOP + 8
+    band = f'<rect x="{left:.1f}" y="{FP_TOP - 8}" width="{width:.1f}" height="{height}" fill="#e8f0e4"/>'
+    parts = [band, f'<line x1="{x(level):.1f}" x2="{x(level):.1f}" y1="{FP_TOP - 8}" y2="{bottom}" stroke="#5a8a4a" stroke-width="1.5"/>']
+    for hundredth in range(0, 31, 5):
         parts.append(text(x(hundredth / 100), bottom + 18, f"{hundredth / 100:.2f}", anchor="middle", size=12))
     parts.append(
         text(x(FP_HIGHEST / 2), bottom + 38, "false positives at 0.05, without a true difference", anchor="middle", size=12, colour=FAINT)
     )
     for place, kind in enumerate(kinds):
-        y = 80 + FP_ROW * (place + 0.5)
+        y = FP_TOP + FP_ROW * (place + 0.5)
         parts += [
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="#e3e6ec"/>',
             text(LEFT - 12, y + 4, kind, anchor="end"),
         ]
         same = sorted((r for r in rows if r["data"] == kind), key=lambda r: (r["clustered"], -r["n"], r["missing"]))
         for number, row in enumerate(same):
-            level_y = y + (number - (len(same) - 1) / 2) * 2.6
+            level_y = y + (number - (len(same) - 1) / 2) * 6.2
             alone, reported = x(row["rejected_by_sign_flips"]), x(row["false_positive_rate"])
             parts.append(f'<line x1="{alone:.1f}" x2="{reported:.1f}" y1="{level_y:.1f}" y2="{level_y:.1f}" stroke="#c4c8d2"/>')
             parts.append(f'<circle cx="{alone:.1f}" cy="{level_y:.1f}" r="2.5" fill="{FAINT}"/>')
             parts.append(dot(row, reported, level_y, row["false_positive_rate"]))
-    height, title = bottom + 50, "False positives of a comparison: sign flips alone (grey) and as reported"
-    opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" font-family="system-ui, sans-serif" role="img">'
-    ground = f'<rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>'
+    title = "False positives of a comparison: sign flips alone (grey) and as reported"
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 50:.0f}" font-family="system-ui, sans-serif" role="img">'
+    )
+    ground = f'<rect width="{WIDTH}" height="{bottom + 50:.0f}" fill="#ffffff"/>'
     said = [line.replace("band: cannot be told from 95 %", "band: cannot be told from 5 %") for line in legend()]
     return "\n".join([opening, ground, text(12, 26, title, size=17, weight="bold"), *said, *parts, "</svg>"]) + "\n"
 

@@ -37,9 +37,10 @@ def test_what_is_generated_is_up_to_date() -> None:
     assert check.returncode == 0, f"run `make docs-generate`; out of date: {check.stdout}{check.stderr}"
 
 
-def test_the_picture_of_the_coverage_is_of_the_measured_coverage() -> None:
-    drawn = plot.picture(json.loads((ROOT / "benchmarks" / "coverage.json").read_text()))
-    assert (ROOT / "docs" / "images" / "coverage.svg").read_text() == drawn, "run `python benchmarks/plot_coverage.py`"
+def test_the_pictures_of_the_coverage_are_of_the_measured_coverage() -> None:
+    found = json.loads((ROOT / "benchmarks" / "coverage.json").read_text())
+    for name, drawn in (("coverage.svg", plot.picture(found)), ("false-positives.svg", plot.false_positives(found))):
+        assert (ROOT / "docs" / "images" / name).read_text() == drawn, "run `python benchmarks/plot_coverage.py`"
 
 
 def every_command(group: click.Group, context: click.Context, name: str = "tripos") -> Iterator[tuple[str, click.Command]]:

@@ -11,14 +11,19 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tripos.results.group_keys import canonical
-from tripos.results.intervals import Estimate, mean_interval
+from tripos.results.intervals import Estimate, constant_bound, mean_interval
 from tripos.results.items import Codes, Floats
 from tripos.results.macro import macro_average, shared_sources
 from tripos.results.missing import bounds
 from tripos.results.rows import Row
 from tripos.results.score_table import ScoreTable, dense, order_of
+
+
+_ESTIMATE = ("mean", "n_items", "n_clusters", "stderr", "ci_lower", "ci_upper", "ci_level", "method")
+"""Columns of a row that come from its interval."""
 
 
 class Units(NamedTuple):
@@ -54,22 +59,23 @@ def aggregate(table: ScoreTable, group_by: Sequence[str], *, level: float = 0.95
     within = table.bounded is not False and (not scored.any() or 0 <= table.values[scored].min() <= table.values[scored].max() <= 1)
     estimate = _Estimates(table.bounded, level)
     macros = _macro_columns(table, codes, len(firsts), macro_over, estimate, within) if macro_over is not None else []
-    found = []
-    for group, first in enumerate(firsts):
-        labels = [table.metric_id if k == "metric_id" else _label(table, k, int(first)) for k in keys]
-        span = slice(int(units.starts[group]), int(units.starts[group + 1]))
-        e = estimate(units.means[span], None if units.clusters is None else units.clusters[span])
-        row = dict(zip(group_by, labels, strict=True)) | {"mean": None if e is None else e.mean, "count": int(counts[group])}
-        row |= {} if "metric_id" in keys else {"metric_id": table.metric_id}
-        row |= _certainty(e, level)
-        late = None if not_reached is None else int(not_reached[group])
-        wanted = int(planned[group]) + (late or 0)
-        row |= {"planned": wanted, "failed": int(planned[group] - counts[group]), "not_reached": late}
-        span_of_mean = bounds(float(totals[group]), int(counts[group]), wanted - int(counts[group])) if within else None
-        row |= {"worst": span_of_mean.worst if span_of_mean else None, "best": span_of_mean.best if span_of_mean else None}
-        row |= macros[group] if macros else {}
-        found.append((tuple(order_of(label) for label in labels), row))
-    return [row for _, row in sorted(found, key=lambda pair: pair[0])]
+    wanted = planned if not_reached is None else planned + not_reached
+    order = _by_label(table, keys, firsts)
+
+    def listed(values: NDArray[Any] | None) -> list[Any]:
+        return [None] * len(order) if values is None else values[order].tolist()
+
+    columns = {name: _labels(table, key, firsts[order]) for name, key in zip(group_by, keys, strict=True)}
+    estimates = _estimates(units, estimate)
+    columns |= {"mean": listed(estimates.pop("mean")), "count": listed(counts)}
+    columns |= {} if "metric_id" in keys else {"metric_id": [table.metric_id] * len(order)}
+    columns |= {name: listed(values) for name, values in estimates.items()}
+    columns |= {"planned": listed(wanted), "failed": listed(planned - counts), "not_reached": listed(not_reached)}
+    columns["worst"] = listed(totals / wanted if within else None)  # as `missing.bounds`
+    columns["best"] = listed((totals + (wanted - counts)) / wanted if within else None)
+    columns |= {name: [macros[group][name] for group in order.tolist()] for name in (macros[0] if macros else ())}
+    names = list(columns)
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _macro_columns(table: ScoreTable, groups: Codes, count: int, key: str, estimate: _Estimates, within: bool) -> list[Row]:
@@ -156,23 +162,44 @@ class _Estimates:
         return self._single[value]
 
 
-def _certainty(e: Estimate | None, level: float) -> Row:
-    if e is None:
-        return {"n_items": 0, "n_clusters": None, "stderr": None, "ci_lower": None, "ci_upper": None, "ci_level": level, "method": None}
-    return {
-        "n_items": e.n_items,
-        "n_clusters": e.n_clusters,
-        "stderr": e.stderr,
-        "ci_lower": e.lower,
-        "ci_upper": e.upper,
-        "ci_level": level,
-        "method": e.method,
-    }
+def _estimates(units: Units, estimate: _Estimates) -> dict[str, NDArray[Any]]:
+    """The estimate of each group, by column. Groups of one item (all, where items are the groups) are reckoned at once."""
+    sizes, bounded, level = np.diff(units.starts), estimate.bounded, estimate.level
+    columns: dict[str, NDArray[Any]] = {name: np.full(len(sizes), None, object) for name in _ESTIMATE}
+    columns["n_items"][:], columns["ci_level"][:] = 0, level
+    alone = np.flatnonzero(sizes == 1) if bounded is not True else np.empty(0, np.int64)
+    values = units.means[units.starts[alone]]
+    alone, values = alone[~np.isnan(values)], values[~np.isnan(values)]
+    columns["mean"][alone], columns["n_items"][alone], columns["method"][alone] = values, 1, "undefined"
+    if bounded is None:
+        alone, values = alone[(values >= 0) & (values <= 1)], values[(values >= 0) & (values <= 1)]
+        unseen = constant_bound(0.0, 0.0, 1.0, 1, level)[1]
+        columns["ci_lower"][alone], columns["ci_upper"][alone] = values - unseen * values, values + unseen * (1 - values)
+        columns["method"][alone] = np.where((values == 0) | (values == 1), "wilson", "constant_bound")
+    for group in np.flatnonzero(sizes != 1 if bounded is not True else sizes > 0).tolist():
+        span = slice(int(units.starts[group]), int(units.starts[group + 1]))
+        e = estimate(units.means[span], None if units.clusters is None else units.clusters[span])
+        found = () if e is None else (e.mean, e.n_items, e.n_clusters, e.stderr, e.lower, e.upper, level, e.method)
+        for name, value in zip(_ESTIMATE, found, strict=False):
+            columns[name][group] = value
+    return columns
 
 
-def _label(table: ScoreTable, key: str, row: int) -> Any:
+def _by_label(table: ScoreTable, keys: Sequence[str], firsts: Codes) -> Codes:
+    """The groups sorted by their labels, the first key first."""
+    ranks = [np.zeros(len(firsts), np.int64)]
+    for column in (table.columns[key] for key in reversed(keys) if key != "metric_id"):
+        rank = np.empty(len(column.labels), np.int64)
+        rank[sorted(range(len(rank)), key=[order_of(label) for label in column.labels].__getitem__)] = np.arange(len(rank))
+        ranks.append(rank[column.codes[firsts]])
+    return np.lexsort(ranks)
+
+
+def _labels(table: ScoreTable, key: str, rows: Codes) -> list[Any]:
+    if key == "metric_id":
+        return [table.metric_id] * len(rows)
     column = table.columns[key]
-    return column.labels[column.codes[row]]
+    return [column.labels[code] for code in column.codes[rows].tolist()]
 
 
 def _not_reached(table: ScoreTable, keys: Sequence[str], codes: Codes, count: int) -> Codes | None:
@@ -180,6 +207,7 @@ def _not_reached(table: ScoreTable, keys: Sequence[str], codes: Codes, count: in
     if not table.not_reached or any(k != "metric_id" and k not in table.of_run for k in keys):
         return None
     late = np.zeros(count, np.int64)
-    for first in table.combined(["run_id"])[1]:
-        late[codes[first]] += table.not_reached.get(_label(table, "run_id", int(first)), 0)
+    firsts = table.combined(["run_id"])[1]
+    for first, run_id in zip(firsts, _labels(table, "run_id", firsts), strict=True):
+        late[codes[first]] += table.not_reached.get(run_id, 0)
     return late

@@ -216,6 +216,7 @@ def system(disk_bytes: int = 1 << 20, more: Sequence[str] = ()) -> list[str]:
             options += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             options += ["--ro-bind", str(path), str(path)]
+    options += ["--perms", "0755", "--dir", "/etc"]  # otherwise for bwrap's own user only, see `_interpreter`
     for file in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"):
         options += ["--ro-bind-try", file, file]
     options += ["--proc", "/proc", "--dev", "/dev"]

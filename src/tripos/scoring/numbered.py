@@ -37,7 +37,7 @@ def per_item(item: str, count: int, kind: Kind) -> Form[tuple[float, ...]]:
             "Reply in exactly this format, each field beginning on a line of its own, and nothing after the last:\n"
             f"reasoning: <in a few sentences, what decides>\n{lines}"
         ),
-        reminder=f"Your last reply could not be read. Reply again in that format, with one line for each of the {count}, as `{item} 1: {good}`.",
+        reminder=f"Your last reply could not be read. Reply again in that format, one line for each of the {count}, as `{item} 1: {good}`.",
         parse=_parser(item, count, _score if kind == "score" else _yes_no),
         examples=((example, tuple([0.75 if kind == "score" else 1.0] * count)),),
     )

@@ -97,7 +97,7 @@ def to_sample(row: Row, subset: str) -> Sample:
         ValueError: no issue, no patch, or test lists that cannot be read.
     """
     for name in ("FAIL_TO_PASS", "PASS_TO_PASS"):
-        tests_named(row, name)
+        listed_tests(row, name)
     dimensions = {"repo": str(row["repo"])}
     if row.get("difficulty"):
         dimensions["difficulty"] = str(row["difficulty"])
@@ -115,7 +115,7 @@ def to_sample(row: Row, subset: str) -> Sample:
     )
 
 
-def tests_named(row: Row, name: str) -> list[str]:
+def listed_tests(row: Row, name: str) -> list[str]:
     """A column of test names, which is a list or the JSON of one.
 
     Raises:
@@ -241,7 +241,7 @@ async def _carried_report(sample: Sample, repository: Any, patch: str, instrumen
     passes = await tests_after(repository, module, instruments.sandbox)
     status = {}
     for name in ("FAIL_TO_PASS", "PASS_TO_PASS"):
-        tests = tests_named(sample.metadata["row"], name)
+        tests = listed_tests(sample.metadata["row"], name)
         status[name] = {"success": [t for t in tests if passes[t]], "failure": [t for t in tests if not passes[t]]}
     resolved = not any(part["failure"] for part in status.values())
     return {"resolved": resolved, "applied": True, "tests_status": status, "why": ""}

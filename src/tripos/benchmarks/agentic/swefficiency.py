@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tripos.benchmarks.agentic.swebench import MODEL, PATCH_FORM, SLACK_SECONDS, files_found, tests_named, well_formed
+from tripos.benchmarks.agentic.swebench import MODEL, PATCH_FORM, SLACK_SECONDS, files_found, listed_tests, well_formed
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
 from tripos.benchmarks.local_files import Row
 from tripos.benchmarks.sources import huggingface, text
@@ -97,7 +97,7 @@ def to_sample(row: Row) -> Sample:
         dimensions={"repo": str(row["repo"])},
         metadata={
             "base_commit": row["base_commit"],
-            "PASS_TO_PASS": tests_named(row, "PASS_TO_PASS"),
+            "PASS_TO_PASS": listed_tests(row, "PASS_TO_PASS"),
             "covering_tests": list(row.get("covering_tests") or ()),
         },
     )

@@ -21,7 +21,7 @@ from tripos.core.records import JSON, Completion
 MAX_BROKEN = 300
 _OPENER = re.compile(r'\{(?=\s*")|\[(?=\s*\{)')
 _NAMES, _ARGUMENTS = ("name", "tool", "tool_name", "function"), ("arguments", "parameters", "args", "input")
-_HINT = re.compile(r'"(?:tool_calls|arguments)"\s*:|<tool_call>')
+_HINT = re.compile(r'"(?:tool_calls|arguments)"\s*:')
 _FURNITURE = re.compile(r"</?tool_calls?>|^[ \t]*(?:`{3,}|~{3,})[\w-]*[ \t]*$", re.MULTILINE)
 
 
@@ -173,13 +173,7 @@ def written_calls(text: str) -> tuple[list[tuple[str, dict[str, JSON]]], str, st
             kept = end
     words.append(text[kept:])
     prose = _FURNITURE.sub("", "".join(words)).strip()
-    return found, prose, "a tool call cannot be read" if _HINT.search("".join(words)) and not _only_tags(words) else None
-
-
-def _only_tags(words: list[str]) -> bool:
-    """Whether all tags were those of calls that were read."""
-    left = "".join(words)
-    return '"tool_calls"' not in left and '"arguments"' not in left and not re.search(r"<tool_call>\s*[^<\s]", left)
+    return found, prose, "a tool call cannot be read" if _HINT.search(prose) else None
 
 
 def _calls_in(value: JSON) -> Iterator[tuple[str, dict[str, JSON]]]:

@@ -9,8 +9,9 @@ Scoring (the seed is silent beyond "daily briefing generation"). Five parts: sch
 skill scores, (F1 - F1 of the sources as printed) / (1 - the same), not below 0 (Murphy 1988, doi 10.1175/1520-0493
 (1988)116<2417:SSBOTM>2.0.CO;2), so that copying calendar and list is worth nothing. value = 0.3 schedule + 0.2 conflicts +
 0.25 priorities + 0.1 news + 0.15 brief, halved if the brief has a fault: a superseded or invented id, time or date, or
-more lines or words than allowed. `is_correct`: value >= 0.8 and no fault. Deviates from the original (phrase coverage,
-order in the text, a judge's checklist), where an echo of the prompt passed. Further metrics: each part.
+more lines or words than allowed. `is_correct`: value >= 0.8, no part worth nothing, and no fault. Deviates from the
+original (phrase coverage, order in the text, a judge's checklist), where an echo of the prompt passed. Further metrics:
+each part, faultless.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ class DailyDigest:
         faults = brief_faults(lines, want["facts"])
         parts["brief"] = 0.0 if faults else _share_told(lines, want["told"])
         value = sum(WEIGHTS[name] * part for name, part in parts.items()) * (FAULT_FACTOR if faults else 1.0)
-        right = value >= PASS and not faults
+        right = value >= PASS - 1e-9 and min(parts.values()) > 0 and not faults
         details: dict[str, JSON] = {
             "faults": faults[:20],
             "missed": {name: sorted(map(str, want - sets[name]))[:20] for name, want in expected.items()},

@@ -73,7 +73,7 @@ def _make(seed: int, index: int, notes: int) -> Sample:
             "evidence": [[base.ids[label]] for label in core.evidence],
             "harmless": [base.ids[label] for label in core.harmless],
             "units": ["EUR", "kg", "kilograms"],
-            "aliases": {code: [f"shelf {code}", f"fuse {code}", f"stock number {code}"]} if code else {},
+            "aliases": {code: [f"shelf {code}", f"fuse {code}", f"stock item {code}"]} if code else {},
         },
         subject=family,
         cluster=f"{KEY}-{seed & 0xFFFFFFFF:x}-pair-{couple}",

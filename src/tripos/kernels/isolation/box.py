@@ -24,7 +24,7 @@ from tripos.core.errors import SandboxError
 from tripos.sandbox import bubblewrap, seccomp
 
 INSIDE = Path(__file__).with_name("inside")
-SHOWN_AS = "/opt/inside"
+SHOWN_AS = "/srv/judge/inside"
 CAPABILITIES = ("SETUID", "SETGID", "SETPCAP", "KILL", "SYS_ADMIN", "SYS_PTRACE", "SYS_NICE")
 USERS = 1000
 START_SECONDS = 120.0
@@ -135,7 +135,7 @@ class Box:
                 "limits": {**asdict(limits)},
                 "filter": base64.b64encode(rules).decode() if rules else None,
                 "first_user": bubblewrap.USER if second is not None else None,
-                "preload": ["numpy"],
+                "preload": ["numpy", "numpy.random"],
             }
             reply = await _told(ours, process, start)
             yield cls(process, ours, reply["torch"])

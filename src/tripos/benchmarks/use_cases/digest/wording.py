@@ -15,7 +15,7 @@ _NOISE = (
     "{The coffee machine on our floor works again|Somebody has left a green umbrella here}.",
     "{Thank you for the talk yesterday|It was good to see you yesterday}; nothing more for now.",
     "I am {looking forward to|all for} the $event, as planned or not.",
-    "{Could you send me the recipe|Who won the quiz} the other night? No hurry.",
+    "{Could you send me the recipe from|Who won the quiz} the other night? No hurry.",
     "{Parcel for you|Two letters for you} at the front desk.",
     "The $task {is a dull thing to do|will keep you busy}, I fear.",
     "{My new number is in the staff list|I shall be a little hoarse today}.",

@@ -131,7 +131,7 @@ OF_THINGS: dict[str, Attribute] = {
     ),
     "belt": Attribute(
         "code",
-        "{Spare belts for $s are stock number $v|The stock number of the belts for $s is $v}",
+        "{Spare belts for $s are stock item $v|Belts for $s are listed as stock item $v}",
         "{Under which reference does one order new straps for $s?|Which reference do replacement straps for $s have?}",
     ),
 }

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET = 0x00020000, 0x04000000, 0x08000000, 0x20000000, 0x40000000
-NOSUID, NODEV, NOEXEC = 2, 4, 8
+RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, RECURSIVE = 1, 2, 4, 8, 32, 4096, 16384
 SET_NO_NEW_PRIVS, SET_SECCOMP, CAPBSET_DROP, SET_PDEATHSIG = 38, 22, 24, 1
 LAST_CAPABILITY = 63
+JUDGE = str(Path(__file__).parents[1])  # where our own files are shown; nobody needs them any more
 RLIMIT_SIGPENDING = 11  # Linux; `resource` has no name for it
 MOST_TIMERS = 128  # each may interrupt whoever runs, even while its owner is stopped
 
@@ -48,9 +49,9 @@ def settle(limits: Limits, user: int | None, filter_: bytes | None) -> list[str]
         filter_: compiled classic BPF; None = no filter.
     """
     _mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC)
-    _mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, f"size={limits.disk_bytes},mode=1777,nr_inodes=50000")
+    _renew_tmp(f"size={limits.disk_bytes},mode=1777,nr_inodes=50000")
     _mount("tmpfs", "/dev/shm", "tmpfs", NOSUID | NODEV, f"size={limits.disk_bytes // 4},mode=1777,nr_inodes=1000")
-    _mount("tmpfs", "/opt", "tmpfs", NOSUID | NODEV, "size=4096,mode=0755")
+    _mount("tmpfs", JUDGE, "tmpfs", NOSUID | NODEV, "size=4096,mode=0755")
     workspace = Path("/tmp/work")
     workspace.mkdir()
     workspace.chmod(0o777)
@@ -101,6 +102,18 @@ def _bound(limits: Limits) -> None:
         ceiling = resource.getrlimit(what)[1]
         most = most if ceiling == resource.RLIM_INFINITY else min(most, ceiling)
         resource.setrlimit(what, (most, most))
+
+
+def _renew_tmp(options: str) -> None:
+    """An empty /tmp, but for what the box shows there: the interpreter, where it lies in /tmp."""
+    shown = [(name, os.open(f"/tmp/{name}", os.O_PATH)) for name in os.listdir("/tmp")]  # noqa: PTH208
+    _mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, options)
+    for name, place in shown:
+        target = f"/tmp/{name}"
+        Path(target).mkdir()
+        _mount(f"/proc/self/fd/{place}", target, "none", BIND | RECURSIVE)
+        _mount("none", target, "none", BIND | REMOUNT | RDONLY | NOSUID | NODEV)
+        os.close(place)
 
 
 def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
