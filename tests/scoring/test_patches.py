@@ -6,6 +6,7 @@ import difflib
 import random
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,25 @@ def test_new_deleted_and_renamed_files() -> None:
 def test_what_does_not_fit_says_why(patch: str, why: str) -> None:
     with pytest.raises(PatchError, match=why):
         apply({"m/f.py": FILE}, patch)
+
+
+@pytest.mark.parametrize(
+    "padding",
+    [
+        "<patch>" * 20_000,
+        "```" + "a" * 200_000 + "`",
+        "`" * 200_000,
+        "--- a\n" * 40_000,
+        "diff --git a b" * 20_000,
+        "@@ -1 +1 @@\n" * 20_000,
+        "\x00\x1b[" * 50_000,
+    ],
+)
+def test_padding_costs_no_time(padding: str) -> None:
+    began = time.perf_counter()
+    assert PATCH in str(find_patch(f"{padding}\n\n```diff\n{PATCH}```")[0])
+    find_patch(padding)
+    assert time.perf_counter() - began < 5
 
 
 @given(st.text())

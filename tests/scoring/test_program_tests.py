@@ -177,6 +177,13 @@ def test_the_last_python_fence_is_the_program(text: str, code: str | None) -> No
     assert LastProgram()(Sample(record_id="x", input=""), text).answer == code
 
 
+@pytest.mark.parametrize("padding", ["```" + "a" * 200_000 + "`", "`" * 200_000, " " * 200_000, "~~~" * 60_000, "ф" * 100_000 + "\x00"])
+def test_padding_costs_no_time(padding: str) -> None:
+    began = time.perf_counter()
+    assert "print(1)\n" in LastProgram()(Sample(record_id="x", input=""), f"{padding}\n\n```python\nprint(1)\n```").answer
+    assert time.perf_counter() - began < 2
+
+
 async def verdict_of(text: str, private: str, finish: str = "stop") -> tuple[bool | None, float | None, Outcome, dict[str, float | None]]:
     tests = {"public_tests": json.dumps([{"input": "1 2", "output": "3"}]), "private_tests": private, "function": None}
     sample = Sample(record_id="x", input="", metadata=tests)

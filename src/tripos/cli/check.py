@@ -37,18 +37,18 @@ def command(keys: tuple[str, ...], every: bool, as_json: bool, verbose: bool) ->
 
 
 async def _check(keys: list[str]) -> list[dict[str, Any]]:
-    from tripos.runs.calibration import calibrate
+    from tripos.runs.calibration import calibrate, lacking
 
     reports = []
     for key in keys:
-        entry = benchmarks.get(key)
+        built = benchmarks.get(key).build()
         try:
-            cases = [asdict(c) for c in await calibrate(entry.build())]
-            problem = None
+            cases = [asdict(c) for c in await calibrate(built)]
+            problem, lacks = None, await lacking(built)
         except SandboxError as error:
-            cases, problem = [], str(error)
+            cases, problem, lacks = [], str(error), None
         passed = problem is None and all(c["ok"] for c in cases)
-        reports.append({"key": key, "passed": passed, "cases": cases, "problem": problem})
+        reports.append({"key": key, "passed": passed, "cases": cases, "problem": problem, "lacks": lacks})
     return reports
 
 
@@ -62,3 +62,5 @@ def _print(reports: list[dict[str, Any]], verbose: bool) -> None:
             print_table(report["key"], ["Case", "Record", "Must", "Did", "Outcome", "Problem"], lines)
         if report["problem"]:
             say(f"{report['key']}: {report['problem']}")
+        if report["lacks"]:
+            say(f"{report['key']}: its scoring is sound, but it cannot run here: {report['lacks']}")

@@ -51,6 +51,21 @@ async def calibrate(benchmark: Benchmark) -> list[CaseResult]:
     return results
 
 
+async def lacking(benchmark: Benchmark) -> str | None:
+    """What this machine lacks for a real run, as the scorer's `prepare` says it; None where nothing is missing."""
+    prepare = getattr(benchmark.scorer, "prepare", None)
+    if prepare is None:
+        return None
+    opened = Opened()
+    try:
+        await prepare(Instruments(opened=opened))
+    except TriposError as error:
+        return str(error)
+    finally:
+        await opened.close()
+    return None
+
+
 async def _run(benchmark: Benchmark, case: Case, sandbox: Sandbox | None, opened: Opened) -> CaseResult:
     expected = "pass" if case.passes else "fail"
     instruments = Instruments(judge=_scripted(case.judge), sandbox=sandbox, opened=opened)

@@ -23,7 +23,7 @@ REPORT_LIMIT = 120_000
 """Characters of a report that a judge is shown (about 30,000 tokens of English)."""
 
 COVERAGE = "coverage"
-_FAULTS = re.compile(r"^[^\w\n]*faults[^\w\n:]*:[^\w\n]*(\d{1,4})[^\w\n]*$", re.IGNORECASE | re.MULTILINE)
+_FAULTS = re.compile(r"[\s*_`#>]*faults[\s*_`]*:[\s*_`]*(\d{1,4})[\s*_`.]*", re.IGNORECASE)
 _MARKS = ((0, 1.0), (2, 0.9), (4, 0.8), (6, 0.7), (8, 0.6), (10, 0.5), (12, 0.4), (14, 0.3), (17, 0.2))
 _LEAST = 0.1
 
@@ -48,9 +48,10 @@ def mark_for(faults: int) -> float:
 
 
 def read_faults(reply: str) -> int | None:
-    """The number on the last line `faults: N`; None where there is none or two such lines differ."""
-    said = {int(number) for number in _FAULTS.findall(reply.replace("：", ":"))}
-    return said.pop() if len(said) == 1 else None
+    """The number on the line `faults: N` that ends the reply; None where another line does, since earlier ones may be quotations."""
+    last = reply.replace("：", ":").rstrip().rpartition("\n")[2]
+    found = _FAULTS.fullmatch(last[:200])
+    return int(found[1]) if found else None
 
 
 FAULTS: Form[int] = Form(

@@ -130,7 +130,7 @@ def extract_code(text: str) -> str | None:
 
 
 _PYTHON = {"python", "python3", "py", "py3", "python2"}
-_FENCE = re.compile(r"^[ \t]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<label>[\w+-]*)(?P<rest>[^`\n]*)$")
+_FENCE = re.compile(r"^[ \t]*+(?P<marks>`{3,}+|~{3,}+)[ \t]*+(?P<label>[\w+-]*+)(?P<rest>[^`\n]*+)$")  # linear on any line
 _DEFINES = re.compile(r"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+\w", re.MULTILINE)
 _CODE_LINE = re.compile(
     r"#|@\w|import [\w.]+(?: as \w+)?(?:\s*,.*)?$|from [\w.]+ import |(?:async )?def \w+\s*\(|class \w+\s*[(:]"

@@ -16,8 +16,8 @@ from tripos.core.records import Extraction, Sample
 _DIFF = re.compile(r"^(?:diff --git \S|--- \S[^\n]*\n\+\+\+ \S)", re.MULTILINE)
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _NAMED = re.compile(r"^(?:---|\+\+\+) (?:[ab]/)?([^\t\n]+)", re.MULTILINE)
-_TAGGED = re.compile(r"<(patch|diff)>(.*?)</\1>", re.DOTALL)
-_FENCE = re.compile(r"^( *)(`{3,}|~{3,})[ \t]*([\w+-]*)[^`\n]*$")
+_TAG = re.compile(r"<(patch|diff)>")
+_FENCE = re.compile(r"^( *)(`{3,}+|~{3,}+)[^`\n]*+$")
 _HEADERS = ("diff --git ", "index ", "old mode ", "new mode ", "new file mode ", "deleted file mode ", "similarity index ")
 
 
@@ -82,7 +82,16 @@ def files_of(patch: str) -> set[str]:
 
 
 def _tagged(text: str) -> list[str]:
-    return [_ended(body) for _, body in _TAGGED.findall(text) if _DIFF.search(body)]
+    bodies: list[str] = []
+    opened = _TAG.search(text)
+    while opened is not None:
+        end = text.find(f"</{opened[1]}>", opened.end())
+        if end >= 0 and _DIFF.search(body := text[opened.end() : end]):
+            bodies.append(_ended(body))
+        if end < 0:
+            break
+        opened = _TAG.search(text, end)
+    return bodies
 
 
 def _fenced(text: str) -> list[str]:

@@ -177,6 +177,7 @@ async def _drive(
         wall_seconds=60 + (limits.wall_seconds + 1) * len(tests),
         cpu_seconds=60 + (limits.cpu_seconds + 1) * len(tests),
         output_bytes=limits.output_bytes + (give_up + 1) * 6 * max(most) + 12 * sum(len(test.output) for _, test in tests),
+        file_bytes=limits.file_bytes + 4 * max(len(test.input) for _, test in tests),
         disk_bytes=limits.disk_bytes + 2 * len(request),
     )
     files = {"calls.py": _source(calls.__file__), "programs.py": _source(programs.__file__), "request.json": request}

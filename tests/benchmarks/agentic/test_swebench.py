@@ -11,7 +11,7 @@ import pytest
 
 from scripted_harness import install
 from shared_data import shared
-from tripos.benchmarks.agentic.swebench import ask, files_found, own_instance, read_report, swebench, listed_tests, to_sample, well_formed
+from tripos.benchmarks.agentic.swebench import ask, files_found, listed_tests, own_instance, read_report, swebench, to_sample, well_formed
 from tripos.benchmarks.benchmark import Options
 from tripos.core.errors import ConfigError, DatasetError, SandboxError, ScorerError
 from tripos.core.records import Completion, Outcome, Sample, Verdict

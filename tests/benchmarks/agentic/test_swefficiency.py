@@ -81,7 +81,7 @@ def test_the_score_stays_within_its_bounds(speedup: float, expert: float) -> Non
     assert 0 <= gained(speedup, expert) <= 1
 
 
-@pytest.mark.parametrize("speedup", [1.0, 0, -2, float("nan"), float("inf"), None, "fast"])
+@pytest.mark.parametrize("speedup", [0, -2, float("nan"), float("inf"), None, "fast"])
 def test_a_published_speedup_that_is_none_is_an_error(speedup: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
         to_sample({**ROW, "speedup": speedup})
@@ -131,6 +131,14 @@ async def test_the_expert_is_measured_once_a_command(monkeypatch: pytest.MonkeyP
     with pytest.raises(ScorerError, match="cannot pull"):
         await graded("half", Instruments(opened=Opened()))
     await opened.close()
+
+
+async def test_an_expert_who_gained_nothing_here_leaves_the_sample_unscored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(tmp_path, monkeypatch)
+    file = tmp_path / "swefficiency" / "cli.py"
+    file.write_text(file.read_text().replace("after = 1.0 if", "after = 4.5 if"))
+    with pytest.raises(ScorerError, match="quiet machine"):
+        await graded("half")
 
 
 async def test_no_patch_needs_no_container() -> None:

@@ -86,8 +86,8 @@ def to_sample(row: Row) -> Sample:
         ValueError: no workload, no patch, no tests, or a published speedup that is none.
     """
     speedup = float(row["speedup"])
-    if not (math.isfinite(speedup) and speedup > 1):
-        raise ValueError(f"speedup {row['speedup']!r} is not above 1")
+    if not (math.isfinite(speedup) and speedup > 0):
+        raise ValueError(f"speedup {row['speedup']!r} is none")
     return Sample(
         record_id=text(row, "instance_id"),
         input=text(row, "workload"),

@@ -167,7 +167,8 @@ def _clash(m: Morning) -> Point | None:
     if len(pairs) != 1:
         return None
     a, b = pairs[0]
-    return _point({f"name:{a.name}", f"name:{b.name}"}, _facts(a) | _facts(b))
+    overlap = min(a.end, b.end) - max(a.start, b.start)
+    return _point({f"name:{a.name}", f"name:{b.name}"}, _facts(a) | _facts(b) | {f"number:{overlap}"})
 
 
 def _gap(m: Morning) -> Point | None:

@@ -107,10 +107,11 @@ def _due(days: int) -> str:
 def _messages(morning: Morning, size: Size) -> list[str]:
     rng = random.Random(f"{morning.seed}/noise")
     taken = {one.sent for one in morning.messages}
+    cancelled = {one.about for one in morning.messages if one.kind == "cancel"}
     free = [minute for minute in range(5 * 60, 6 * 60 + 35) if minute not in taken]
     rows = [(one.sent, _said(morning, one)) for one in morning.messages]
     for minute, noise in zip(rng.sample(free, size.noise), rng.sample(_NOISE, size.noise), strict=True):
-        one = rng.choice(morning.appointments)
+        one = rng.choice([one for one in morning.appointments if one.name not in cancelled] or morning.appointments)
         told = Message(minute, "move", one.name, rng.randrange(9 * 60, 16 * 60, 15))
         text = _filled(morning, told, spin(rng, noise)) if "minutes more" not in noise else spin(rng, noise).replace("$value", "25")
         rows.append((minute, text.replace("$who", rng.choice(sorted(morning.deputies))).replace("$place", rng.choice(sorted(morning.trips)))))

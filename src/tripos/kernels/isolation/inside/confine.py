@@ -51,7 +51,7 @@ def settle(limits: Limits, user: int | None, filter_: bytes | None) -> list[str]
     _mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC)
     _renew_tmp(f"size={limits.disk_bytes},mode=1777,nr_inodes=50000")
     _mount("tmpfs", "/dev/shm", "tmpfs", NOSUID | NODEV, f"size={limits.disk_bytes // 4},mode=1777,nr_inodes=1000")
-    _mount("tmpfs", JUDGE, "tmpfs", NOSUID | NODEV, "size=4096,mode=0755")
+    _mount("tmpfs", JUDGE, "tmpfs", RDONLY | NOSUID | NODEV, "size=4096,mode=0755")
     workspace = Path("/tmp/work")
     workspace.mkdir()
     workspace.chmod(0o777)

@@ -1,0 +1,98 @@
+"""The speedup and its interval."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tripos.kernels.isolation.inside.pairs import NOISY_WIDTH, T_QUANTILES, _rank, median, settled, speedup
+
+RATIOS = st.floats(1e-4, 1e4)
+ROUNDS = st.lists(st.lists(RATIOS, min_size=1, max_size=9), min_size=2, max_size=10)
+
+
+@given(ROUNDS)
+def test_the_interval_holds_the_speedup_and_turns_round_with_the_sides(rounds: list[list[float]]) -> None:
+    result = speedup(rounds)
+    assert result.low is not None and result.high is not None
+    assert result.low <= result.ratio * (1 + 1e-9) and result.ratio <= result.high * (1 + 1e-9)
+    odd = [ratios for ratios in rounds if len(ratios) % 2]  # the middle of an even number is a mean, which has no reciprocal
+    if len(odd) >= 2:
+        there, back = speedup(odd), speedup([[1 / ratio for ratio in ratios] for ratios in odd])
+        assert back.low is not None and there.high is not None
+        assert math.isclose(there.ratio, 1 / back.ratio, rel_tol=1e-9)
+        assert math.isclose(math.log(there.high), -math.log(back.low), rel_tol=1e-6, abs_tol=1e-6)
+
+
+@given(ROUNDS, st.floats(0.01, 100))
+def test_a_candidate_twice_as_fast_doubles_everything(rounds: list[list[float]], factor: float) -> None:
+    once, scaled = speedup(rounds), speedup([[factor * ratio for ratio in ratios] for ratios in rounds])
+    for a, b in zip((once.ratio, once.low, once.high), (scaled.ratio, scaled.low, scaled.high), strict=True):
+        assert a is not None and b is not None
+        assert math.isclose(math.log(b), math.log(a) + math.log(factor), rel_tol=1e-6, abs_tol=1e-6)
+
+
+@given(ROUNDS)
+def test_one_wild_pair_in_a_round_of_three_changes_nothing(rounds: list[list[float]]) -> None:
+    three = [[1.0, 1.0, ratios[0]] for ratios in rounds]
+    assert speedup(three).ratio == 1.0
+
+
+def test_one_round_has_no_interval_and_is_noisy() -> None:
+    result = speedup([[2.0, 2.0, 2.0]])
+    assert (result.ratio, result.low, result.high, result.pairs, result.rounds) == (2.0, None, None, 3, 1)
+    assert result.noisy
+
+
+def test_a_wide_interval_is_noisy() -> None:
+    assert speedup([[1.0], [1.5], [0.7]]).noisy
+    narrow = speedup([[2.0], [2.001], [1.999]])
+    assert not narrow.noisy and narrow.high is not None and narrow.low is not None
+    assert narrow.high - narrow.low < NOISY_WIDTH * narrow.ratio
+
+
+def test_quantiles_are_students() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    for freedom, quantile in enumerate(T_QUANTILES, start=1):
+        assert quantile == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-4)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    """Rounds differ by 1 %, pairs within a round by 5 % with outliers; 2,000 measurements of a true speedup of 1."""
+    source, covered, repeats = random.Random(1), 0, 2000
+    for _ in range(repeats):
+        rounds = []
+        for _ in range(5):
+            shift = source.gauss(0, 0.01)
+            rounds.append([math.exp(shift + source.gauss(0, 0.05) + (source.random() < 0.1) * source.gauss(0, 0.5)) for _ in range(15)])
+        result = speedup(rounds)
+        assert result.low is not None and result.high is not None
+        covered += result.low <= 1.0 <= result.high
+    assert abs(covered / repeats - 0.95) < 3 * math.sqrt(0.95 * 0.05 / repeats)
+
+
+def test_ranks_are_those_of_the_sign_test() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    for count in (5, 6, 7, 20, 101, 400):
+        rank = _rank(count)
+        if rank is None:
+            assert 2 * stats.binom.cdf(0, count, 0.5) > 0.05
+        else:
+            assert 2 * stats.binom.cdf(rank, count, 0.5) <= 0.05 < 2 * stats.binom.cdf(rank + 1, count, 0.5)
+
+
+def test_a_round_settles_when_its_middle_is_known() -> None:
+    assert not settled([1.0] * 5, 0.01)  # five values have no 95 % interval of the median
+    assert settled([1.0] * 6, 0.01)
+    assert settled([1.0, 1.001, 0.999] * 10, 0.01)
+    assert not settled([0.5, 1.0, 2.0] * 10, 0.01)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1))
+def test_half_lies_on_each_side_of_the_median(values: list[float]) -> None:
+    middle = median(values)
+    assert 2 * sum(value <= middle for value in values) >= len(values) <= 2 * sum(value >= middle for value in values)
