@@ -109,12 +109,23 @@ _NEEDS = {
 }
 
 
+def _data(source: str) -> str:
+    """Where rows come from: repositories of the hub and web addresses as links."""
+    if source in ("", "generated"):
+        return "made from a seed"
+    links = []
+    for name in source.split(", "):
+        address = name if name.startswith("https://") else f"https://huggingface.co/datasets/{name}" if name.count("/") == 1 else ""
+        links.append(f"[{name.removeprefix('https://')}]({address})" if address else name)
+    return ", ".join(links)
+
+
 def benchmark_table() -> str:
     """Key, category, size, licence, what it needs, and what it is."""
     rows = []
     for e in benchmark_rows():
         needs = ", ".join(_NEEDS[n] for n in sorted(e.build().scorer.needs)) or "–"
-        source = f"[{e.source}](https://huggingface.co/datasets/{e.source})" if e.source.count("/") == 1 else "made from a seed"
+        source = _data(e.source)
         rows.append(
             [f"`{e.key}`", e.category, e.summary, e.size or "any number", e.licence or "–", "yes" if e.gated else "no", needs, source]
         )

@@ -57,6 +57,7 @@ SETTINGS = (
     summary="Compute kernels: correct, and faster than PyTorch",
     size="our cases, or a directory",
     licence="Apache-2.0",
+    source="comes with Tripos",
     settings=SETTINGS,
 )
 def kernels(options: Options) -> Benchmark:

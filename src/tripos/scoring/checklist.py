@@ -113,7 +113,7 @@ class Checklist:
         items = _items(reference)
         if items is None:
             return None
-        said = {one.name: _form(one).read(audits, one.name) for one in (Aspect(COVERAGE, self.task, items), *self.aspects)}
+        said: dict[str, Any] = {one.name: _form(one).read(audits, one.name) for one in (Aspect(COVERAGE, self.task, items), *self.aspects)}
         if any(value is None for value in said.values()):
             return None
         metrics: dict[str, float | None] = {name: _share(value) for name, value in said.items()}

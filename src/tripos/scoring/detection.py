@@ -6,7 +6,6 @@ scorer=Detection(positive="anomaly", negative="normal")
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -17,19 +16,19 @@ from tripos.core.records import Extraction, Outcome, Sample, Verdict
 from tripos.scoring.judged import cut_short, unanswerable, unanswered
 from tripos.scoring.scorer import Answer, Instruments, scorer
 
-_NAMED = re.compile(
-    r"[^\w\n]*(?:(?:the|final|my)\s+)*(?:label|verdict|answer|classification|prediction)\s*[\"'*_`]*\s*[:=：](.*)", re.IGNORECASE
-)
-_KEYS = ("label", "verdict", "answer", "classification", "prediction")
+_OTHERS = ("verdict", "answer", "classification", "prediction")
+_NAMED = re.compile(rf"[^\w\n]*(?:(?:the|final|my)\s+)*(label|{'|'.join(_OTHERS)})\s*[\"'*_`]*\s*[:=：](.*)", re.IGNORECASE)
 _LONGEST = 300  # characters of a line that can be a verdict
 
 
 @dataclass(frozen=True)
 class LabelLine:
-    """The last verdict of the text: a line `Label: X`, a line that is a JSON object with such a key, or X as the last line.
+    """The last verdict of the text: a line `Label: X`, which may be part of a JSON object.
 
-    X must be one label and nothing else, so that "not X", "X or Y" and talk about labels are none. A last verdict that cannot be read is
-    no answer: earlier ones were drafts. Letter case, markdown, quotes and a full stop do not matter. Never raises.
+    Where there is no such line, one that names a verdict, answer, classification or prediction instead, or a last line that is
+    nothing but X. X must be one label and nothing else, so that "not X", "X or Y" and talk about labels are none; a last verdict
+    that cannot be read is no answer, since earlier ones were drafts. Letter case, markdown, quotes and a full stop do not
+    matter. Never raises.
 
     Args:
         labels: the labels, lower case.
@@ -43,35 +42,30 @@ class LabelLine:
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:
-        lines = [line for line in text.splitlines() if line.strip().strip("`")]
-        for line in reversed(lines):
-            said = _said(line)
-            if said is not None:
-                found = self._label(said)
-                return Extraction(answer=found, how="label line" if found else f"a label line that says {said[:60]!r}")
+        lines = [line for line in text.splitlines() if line.strip("` \t\r")]
+        said = dict(map(_said, lines))
+        for value in (said.get("label"), said.get("other")):
+            if value is not None:
+                found = self._label(value)
+                return Extraction(answer=found, how="label line" if found else f"a label line that says {value[:60]!r}")
         found = self._label(lines[-1]) if lines else None
         return Extraction(answer=found, how="last line" if found else "no label line")
 
     def _label(self, said: str) -> str | None:
-        word = said.strip().strip("*_`\"'. ").casefold()
+        word = said.strip("*_`\"'., \t\r").casefold()
         words = {**{label: label for label in self.labels}, **{one: label for label, more in self.also for one in more}}
         return words.get(word)
 
 
-def _said(line: str) -> str | None:
-    """What a line says the label is; None where it is not such a line."""
+def _said(line: str) -> tuple[str, str]:
+    """("label" or "other", what the line says it is); ("", "") where it is not such a line."""
     line = line.strip()
     if len(line) > _LONGEST:
-        return None
+        return "", ""
     if line.startswith("{") and line.endswith("}"):
-        try:
-            read = json.loads(line)
-        except (ValueError, RecursionError):
-            return None
-        values = [value for key, value in read.items() if key.casefold() in _KEYS]
-        return str(values[0]) if len(values) == 1 else None if not values else "several labels"
+        line = line[1:-1]  # a JSON object with this key alone, else its other keys make the value unreadable
     named = _NAMED.fullmatch(line)
-    return named[1] if named else None
+    return ("label" if named[1].lower() == "label" else "other", named[2]) if named else ("", "")
 
 
 @scorer("detection")

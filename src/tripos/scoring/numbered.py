@@ -17,7 +17,7 @@ from tripos.scoring.verdicts import Form
 Kind = Literal["score", "yes-no"]
 _SAID: dict[str, float] = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 _NUMBER = re.compile(r"\A(\d{1,3}(?:\.\d{1,4})?)(?:\s*/\s*1(?:\.0)?)?\.?\Z")
-_DECORATION = "*_`\"'[]()-#> \t"
+_DECORATION = "*_`\"'[]() \t"
 
 
 def per_item(item: str, count: int, kind: Kind) -> Form[tuple[float, ...]]:
@@ -56,7 +56,7 @@ def weighted(values: Mapping[str, float], weights: Mapping[str, float]) -> float
 
 
 def _parser(item: str, count: int, read: Callable[[str], float | None]) -> Callable[[str], tuple[float, ...] | None]:
-    line = re.compile(rf"\A[\s*_`#>.()-]*{re.escape(item)}[\s*_]*#?(\d{{1,3}})[\s*_`)]*[:=](.*)\Z", re.IGNORECASE)
+    line = re.compile(rf"\A[\s*_`#.()-]*{re.escape(item)}[\s*_]*#?(\d{{1,3}})[\s*_`)]*[:=](.*)\Z", re.IGNORECASE)
 
     def parse(reply: str) -> tuple[float, ...] | None:
         said: dict[int, float] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import string
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import msgspec
 
 from tripos.core.errors import ConfigError, unknown
 from tripos.core.records import JSON, JudgeAudit, Sample, Verdict
+from tripos.scoring.exact_then_judge import plainly_equal
 from tripos.scoring.judge import Exhibit, brief
 from tripos.scoring.judged import (
     EQUIVALENCE,
@@ -29,30 +30,24 @@ from tripos.scoring.scorer import Answer, Instruments, scorer
 from tripos.scoring.verdicts import CORRECTNESS
 
 JUDGE_USES = ("always", "never")
-_WORD = re.compile(r"\w+|[^\w\s]")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _IDLE = frozenset({"a", "an", "the"})
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words without articles; a sign that stands before a digit is part of the number, other punctuation is dropped."""
-    found: list[str] = []
-    sign = ""
-    for token in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
-        if token[0].isalnum() or token[0] == "_":
-            found += [sign + token if token[0].isdigit() else token] if token not in _IDLE else []
-        sign = "-" if token in ("-", "−") else ""
-    return found
+    """Lower-case words without ASCII punctuation and English articles."""
+    return [word for word in unicodedata.normalize("NFKC", text).lower().translate(_PUNCTUATION).split() if word not in _IDLE]
 
 
 def token_f1(reference: str, answer: str) -> float:
     """Harmonic mean of the shares of the answer's and of the reference's words that the other has, repeats counted, 0..1.
 
-    The overlap of extractive question answering (Rajpurkar et al. 2016, arXiv:1606.05250, section 6.1). Where neither has a
-    word, 1 if the texts are the same; where one has none, 0.
+    The overlap of extractive question answering (Rajpurkar et al. 2016, arXiv:1606.05250, section 6.1); 0 where either has no
+    word.
     """
     wanted, given = Counter(words(reference)), Counter(words(answer))
     if not wanted or not given:
-        return float(not wanted and not given and reference.strip() == answer.strip())
+        return 0.0
     return 2 * (wanted & given).total() / (wanted.total() + given.total())
 
 
@@ -61,7 +56,8 @@ def token_f1(reference: str, answer: str) -> float:
 class JudgedWithOverlap:
     """A judge says whether the response means the same as the reference; value 1 or 0, and `token_f1` among the details.
 
-    With judge = "never" the value is `token_f1` of the extracted answer, and correct is a value of exactly 1.
+    With judge = "never" the value is `token_f1` of the extracted answer, which knows no order of words, no sign and no bracket;
+    correct is only what `plainly_equal` calls the same.
 
     Args:
         task: what the judge is told; the form of the reply is added to it.
@@ -93,7 +89,9 @@ class JudgedWithOverlap:
         candidate, finish_reason = answer.extraction.answer, answer.completion.finish_reason
         overlap = token_f1(as_text(sample.reference), as_text(candidate)) if candidate is not None else 0.0
         if self.judge == "never":
-            verdict = Verdict(value=overlap, is_correct=overlap == 1.0, details={"stage": "overlap", "candidate": candidate})
+            equal = candidate is not None and plainly_equal(as_text(sample.reference), as_text(candidate))
+            value = 1.0 if equal else overlap
+            verdict = Verdict(value=value, is_correct=equal, details={"stage": "overlap", "candidate": candidate, "token_f1": overlap})
             return cut_short(verdict, finish_reason)
         context = sample.metadata.get(self.context) if self.context else None
         exhibits = [Exhibit("CONTEXT", as_text(context), QUESTION_LIMIT)] if context else []

@@ -12,9 +12,9 @@ setting; a memory method would be a backend of its own.
 
 Scoring, official (github.com/AMA-Bench/AMA-Bench, src/evaluate.py): a judge says yes or no to question, task, reference and answer;
 accuracy by task_type, domain and type. Ours is the same in our own words. Deviations: a reply without a verdict leaves the sample
-unscored, where the original takes any `yes` inside it, or else the overlap of words or nothing as the score. `judge = "never"` has
-the overlap of words (token F1) alone as the value, correct only where it is 1; without a judge only short answers can be right.
-`token_f1` stands in the details always. The multiple-choice file of upstream is not read.
+unscored, where the original takes any `yes` inside it and else counts wrong (other versions: the overlap of words). With
+`judge = "never"` the value is that overlap (token F1), and correct is only the very same text or number. `token_f1` stands in the
+details always. The multiple-choice file of upstream is not read.
 """
 
 from __future__ import annotations

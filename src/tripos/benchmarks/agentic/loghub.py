@@ -1,27 +1,28 @@
 """LogHub: which part of a system's log is anomalous.
 
-Source: loghub (Zhu et al. 2023, arXiv:2008.06448; github.com/logpai/loghub and zenodo.org/records/8196385, free for research), read from local
-files, since no copy of it on the hub is official:
+Source: loghub (Zhu et al. 2023, arXiv:2008.06448; github.com/logpai/loghub, zenodo.org/records/8196385; free for research), read from
+local files, since no copy of it on the hub is official:
 
     hdfs/HDFS.log and hdfs/anomaly_label.csv (or hdfs/preprocessed/…)    columns BlockId, Label in {Normal, Anomaly}
     bgl/BGL.log, thunderbird/Thunderbird.log      the first word of a line is "-", or the category of an alert
 
-(also under the names of the samples of 2,000 lines, `BGL_2k.log`, and of the archives' own directories). `subset` is `hdfs` (the default), `bgl` or
-`thunderbird`.
+(also under the names of the samples of 2,000 lines, `BGL_2k.log`, and of the archives' own directories). `subset` is `hdfs` (the
+default), `bgl` or `thunderbird`.
 
-Samples: of HDFS the session of a block, which is every line that names it, as the log parsers of loghub's authors have it (a line that
-names several blocks stands in each of their sessions); labelled blocks that the log does not have, and blocks without a label, are left
-out and counted in the fingerprint. Of the others windows of `window` lines (default 100) that do not overlap, the rest at the end among them;
-a window is anomalous where any of its lines is an alert. The labels are cut off every line. Ids are the block's, or file, window size and
-number. A session of more than 300 lines shows its first and last 150.
+Samples: of HDFS the session of a block, which is every line that names it, as in the log parsers of loghub's authors (a line that names
+several blocks stands in each of their sessions); labelled blocks that the log does not have, and blocks without a label, are left
+out and counted in the fingerprint. Of the others windows of `window` lines (default 100) that do not overlap, with the rest at the
+end; a window is anomalous where any of its lines is an alert. The labels are cut off every line. Ids are the block's, or file,
+window size and number. A session of more than 300 lines shows its first and last 150.
 
-`sampling = "balanced"` (default "natural") keeps of the more frequent label, drawn by a hash of the id, as many as there are of the
-other; it changes precision, F1 and accuracy, which must not be compared across the two. The whole HDFS log has 575,061 sessions: `most`
-(default 20,000, 0 = all) is the number that are kept, drawn in the same way before balancing, and held in memory at once.
+The whole HDFS log has 575,061 sessions: `most` (default 20,000, 0 = all) is the number that are kept, drawn by a hash of the id, and
+held in memory at once. `sampling = "balanced"` (default "natural") keeps as many of each label, drawn in the same way, `most` in
+all; it changes precision, F1 and accuracy, which must not be compared across the two.
 
-Scoring: the seed is silent and loghub has no protocol for language models. A sample is right where the label of the answer's last label line is the
-reference; no such line is wrong. With 3 % of anomalies (HDFS) a model that always says normal is right in 97 %, so the figure to look at is
-`f1` of the anomalies in `aggregates`, beside precision, recall, balanced accuracy, MCC and base rate. Dimension `label` has the accuracy on each.
+Scoring: the seed is silent and loghub has no protocol for language models. A sample is right where the answer's last label line is the
+reference; no such line is wrong. With 3 % of anomalies (HDFS) a model that always says normal is right in 97 %, so the figure to
+look at is `f1` of the anomalies in `aggregates`, beside precision, recall, balanced accuracy, MCC and base rate. Dimension
+`label` has the accuracy on each.
 """
 
 from __future__ import annotations
@@ -171,16 +172,18 @@ class Logs:
             yield f"{self.subset}/{self.window}/{number}", lines, is_anomaly
 
     def _drawn(self, labelled: Iterable[Labelled]) -> frozenset[str]:
-        """The ids that are kept: at most `most`, then balanced. Depends on ids and labels alone, not on their order."""
-        found = heapq.nsmallest(self.most, labelled, key=_draw) if self.most else sorted(labelled, key=_draw)
-        if self.sampling == "balanced":
-            parts = [[one for one in found if one.is_anomaly is which] for which in (True, False)]
-            fewer = min(map(len, parts))
-            if not fewer:
-                missing = ANOMALY if not parts[0] else NORMAL
-                raise DatasetError(f"loghub: sampling = 'balanced' is not possible: among {len(found)} samples no label is {missing}")
-            found = [one for part in parts for one in part[:fewer]]
-        return frozenset(one.name for one in found)
+        """The ids that are kept, `most` in all. Depends on ids and labels alone, not on their order."""
+        if self.sampling == "natural":
+            return frozenset(one.name for one in (heapq.nsmallest(self.most, labelled, key=_draw) if self.most else labelled))
+        parts: dict[bool, list[Labelled]] = {True: [], False: []}
+        for one in labelled:
+            parts[one.is_anomaly].append(one)
+        fewer = min(map(len, parts.values()))
+        if not fewer:
+            missing = NORMAL if parts[True] else ANOMALY
+            raise DatasetError(f"loghub: sampling = 'balanced' is not possible: no sample of {self.subset} has the label {missing}")
+        count = min(fewer, max(1, self.most // 2)) if self.most else fewer
+        return frozenset(one.name for part in parts.values() for one in heapq.nsmallest(count, part, key=_draw))
 
     def _files(self) -> tuple[Path, Path | None]:
         name = SUBSETS[self.subset]
@@ -196,7 +199,7 @@ class Logs:
                 return log, labels
         where = f"{self.data} has no {name}.log" if self.data else f"{name}.log is not below TRIPOS_DATA_DIR/loghub"
         raise DatasetError(
-            f"loghub: {where}; download {name} from https://zenodo.org/records/8196385 (or the sample from https://github.com/logpai/loghub) "
+            f"loghub: {where}; download {name} from https://zenodo.org/records/8196385 (its sample from https://github.com/logpai/loghub) "
             f"and give the directory with --data, e.g. with {self.subset}/{name}.log in it"
         )
 
@@ -230,8 +233,7 @@ def ask(sample: Sample) -> str:
     """What the log is, its lines, and how to answer."""
     return (
         f"This is a part of the log of {ABOUT[str(sample.subject)]}.\n\n{sample.question}\n\n"
-        "Does it show a fault of the system (anomaly), or ordinary operation (normal)? Unusual wording alone, or a problem that the system "
-        "reports as corrected, is no fault.\n"
+        "Does it show a fault of the system (anomaly), or ordinary operation (normal)?\n"
         "Explain in a few sentences, then end with one line of this form, with one of the two words:\nLabel: <anomaly | normal>"
     )
 

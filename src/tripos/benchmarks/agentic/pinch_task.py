@@ -104,7 +104,7 @@ def _sections(body: str) -> dict[str, str]:
     ends = [match.start() for match in found[1:]] + [len(body)]
     sections: dict[str, str] = {}
     for match, end in zip(found, ends, strict=True):
-        sections.setdefault(match[1], body[match.end() : end].strip())
+        sections.setdefault(match[1], body[match.end() : end].strip().removesuffix("\n---").rstrip())
     return sections
 
 

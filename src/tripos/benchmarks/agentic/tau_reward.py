@@ -15,7 +15,7 @@ unkind to another way to the same end (`state_by` in the details says which of t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,8 +36,8 @@ DEFAULT_BASIS = ("DB", "COMMUNICATE")
 ENOUGH = 1 - 1e-6
 _STATE = {"DB": "db", "ENV_ASSERTION": "env_assertion"}
 
-EXAMINE = """You are an examiner. Laid before you are statements about a conversation between a customer and a service agent, and its record.
-Say for each statement whether the record shows that it is true.
+EXAMINE = """You are an examiner. Laid before you are statements about a conversation between a customer and a service agent, and its
+record. Say for each statement whether the record shows that it is true.
 
 - Only the record counts: what the agent did and said, not what it should have done.
 - A statement that something should not happen is true if it did not happen."""
@@ -123,10 +123,12 @@ def matches(action: Mapping[str, Any], call: Call) -> bool:
     if action["name"] != call.name:
         return False
     wanted, given = action["arguments"], call.arguments
-    names = action["compare_args"]
-    if names is None:
-        return _plain(wanted) == _plain(given)
-    return all(name in given and _plain(wanted.get(name)) == _plain(given[name]) for name in names)
+    names = {*wanted, *given} if action["compare_args"] is None else set(action["compare_args"])
+    return _plain(_those(wanted, names)) == _plain(_those(given, names))
+
+
+def _those(arguments: Mapping[str, JSON], names: Set[str]) -> JSON:
+    return {name: value for name, value in arguments.items() if name in names}
 
 
 def same_changes(actions: Sequence[Mapping[str, Any]], path: Trajectory) -> bool:

@@ -1,8 +1,8 @@
 """tau2-bench (taubench): a service agent for an airline, a shop or a telephone company talks with a customer and works on a database.
 
 Source: https://github.com/sierra-research/tau2-bench (MIT), directory `data/tau2/domains/<domain>/`: `tasks.json`, `split_tasks.json`,
-`policy.md` (telecom: `main_policy.md` and `tech_support_manual.md`), `db.json`. `--data` names a checkout, its `data` directory or `domains`.
-(The package `tau2` of PyPI is about magnetism and has nothing to do with this.) `--subset` is one domain: airline, retail, telecom or the
+`policy.md` (telecom: `main_policy.md` and `tech_support_manual.md`), `db.json`. `--data` names a checkout, or its `data` or `domains`. (The
+package `tau2` of PyPI is about magnetism and has nothing to do with this.) `--subset` is one domain: airline, retail, telecom or the
 tiny mock; without it the first three. `--split`: base (the default, as officially: 50 + 114 + 114 tasks), train, test; telecom also has
 small and full. A task: `id`, `description`, `user_scenario`, `ticket`, `initial_state`, `evaluation_criteria` {`actions`,
 `communicate_info`, `nl_assertions`, `env_assertions`, `reward_basis`}. A split that a copy lists as empty adds no task of that domain,

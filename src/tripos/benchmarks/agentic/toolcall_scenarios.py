@@ -174,7 +174,7 @@ def _arithmetic(rng: random.Random, today: date) -> Made:
 
 
 def _impossible(rng: random.Random, today: date) -> Made:
-    verb, rest = rng.choice((("delete", "every photo on my phone"), ("cancel", "my gym membership"), ("print", "the letters on my desk")))
+    verb, rest = rng.choice((("delete", "every photo on my phone"), ("cancel", "my gym membership"), ("shred", "the letters on my desk")))
     return f"{verb.capitalize()} {rest}.", {"verb": verb}, {}
 
 

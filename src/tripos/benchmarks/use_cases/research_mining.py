@@ -7,11 +7,12 @@ corrections (of figures), reports (several of one trial). Samples come in couple
 and in their conclusion (same cluster; dimension `pair` says which criterion). All truth is computed from the trials as data.
 
 Scoring (the seed says "research synthesis + accuracy" and no rule). Six parts: included (F1), reasons (F1 of report and
-reason), estimate (within 0.02), participants (exact), contradicting (F1), synthesis (a text of 10 to 60 words that has the number of
-reports, participants and estimate, the right direction and no other number). The F1 parts are skill scores (`scoring/skill.py`) against including
-everything, the best single reason for everything, and naming everything that is included. value = 0.25 included + 0.15 reasons
-+ 0.3 estimate + 0.1 participants + 0.1 contradicting + 0.1 synthesis. `is_correct`: included and estimate in full, and
-value >= 0.8. Deviates from the original, closed-book surveys with a judge that could not know. Further metrics: each part.
+reason), estimate (within 0.02), participants (exact), contradicting (F1), synthesis (a text of 10 to 60 words that has the
+number of reports, participants and estimate, the right direction and no other number). The F1 parts are skill scores
+(`scoring/skill.py`) against including everything, the best single reason for everything, and naming everything that is
+included. value = 0.25 included + 0.15 reasons + 0.3 estimate + 0.1 participants + 0.1 contradicting + 0.1 synthesis.
+`is_correct`: included and estimate in full, and value >= 0.8. Deviates from the original, closed-book surveys with a judge that
+could not know. Further metrics: each part.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -69,7 +71,7 @@ def _make(seed: int, index: int) -> Sample:
     family = FAMILIES[couple % len(FAMILIES)]
     difficulty = _DIFFICULTIES[couple // len(FAMILIES) % len(_DIFFICULTIES)]
     *reviews, edit = draw_couple(f"{KEY}/{VERSION}/{seed}/{couple}", family, SIZES[difficulty])
-    review: Review = reviews[flip]  # type: ignore[assignment]
+    review: Review = reviews[flip]
     right = synthesise(review)
     return Sample(
         record_id="",
@@ -148,7 +150,7 @@ class ResearchMining:
 def _not_ids(given: Mapping[str, JSON]) -> str | None:
     for name in ("included", "contradicting"):
         if not all(isinstance(one, str) for one in given[name]):
-            return f"{name!r} must be a list of report numbers such as \"S512\""
+            return f'{name!r} must be a list of report numbers such as "S512"'
     if not all(isinstance(reason, str) for reason in given["excluded"].values()):
         return "'excluded' must give each report one reason as text"
     return None
@@ -162,7 +164,7 @@ def _ids(raw: JSON) -> set[str]:
     return {_id(one) for one in raw}
 
 
-def _f1(found: set[object] | set[str], expected: set[object] | set[str]) -> float:
+def _f1(found: AbstractSet[object], expected: AbstractSet[object]) -> float:
     return f1(len(found & expected), found=len(found), expected=len(expected))
 
 
@@ -245,9 +247,7 @@ def _source(seed: int) -> Generated:
     return Generated(KEY, VERSION, seed, make=lambda rng, index: _make(seed, index))
 
 
-@benchmark(
-    KEY, category="use-case", summary="Research synthesis + accuracy", size="generated", licence="Apache-2.0", source="generated"
-)
+@benchmark(KEY, category="use-case", summary="Research synthesis + accuracy", size="generated", licence="Apache-2.0", source="generated")
 def research_mining(options: Options) -> Benchmark:
     """Generated literature; see the module's docstring for the scoring."""
     refuse(KEY, options, "data", "split", "subset", "shots", "judge")

@@ -51,14 +51,17 @@ def draw_couple(seed: str, family: str, size: Size) -> tuple[Morning, Morning, t
             continue
         for _ in range(8):
             second = _edited(rng, first)
-            if _sane(second, family, wishes) and answer(family, heard(first)) != answer(family, heard(second)):
+            one, two = answer(family, heard(first)), answer(family, heard(second))
+            if _sane(second, family, wishes) and one and two and one.required != two.required:
                 return first, second, tuple(wishes)
 
 
 def _sane(morning: Morning, family: str, wishes: list[str]) -> bool:
     """Every wish has one answer, and who reads no messages gets the family's wrong."""
     cancelled = {one.about for one in morning.messages if one.kind == "cancel"}
-    if any(one.kind == "move" and one.about in cancelled for one in morning.messages):  # or the latest of them would have to say what it means
+    if any(
+        one.kind == "move" and one.about in cancelled for one in morning.messages
+    ):  # or the latest of them would have to say what it means
         return False
     after = heard(morning)
     points = {wish: answer(wish, after) for wish in wishes}
@@ -168,5 +171,3 @@ def _edited(rng: random.Random, morning: Morning) -> Morning:
     old = morning.messages[at]
     new = _message(rng, morning, old.sent, old.kind)
     return replace(morning, messages=tuple(new if n == at else one for n, one in enumerate(morning.messages)))
-
-

@@ -10,11 +10,13 @@ from tripos.benchmarks.use_cases.brief.morning import Message, Morning, clock
 from tripos.benchmarks.use_cases.invented_names import spin
 
 _WISHES = {
-    "leave": "{When must I leave home|At what time do I have to be out of the door} for my first appointment away from home, and which is it?",
+    "leave": "{When must I leave home|At what time do I have to be out of the door} for my first appointment away from home, "
+    "and which is it?",
     "clash": "{Which two appointments overlap|Which two of my appointments are in each other's way} today?",
-    "gap": "{From when to when is my longest stretch|When does my longest stretch begin and end} without an appointment between 09:00 and 17:00?",
+    "gap": "{From when to when is my longest stretch|When does my longest stretch begin and end} without an appointment "
+    "between 09:00 and 17:00?",
     "rain": "{Which of my appointments in the open will the rain meet|On which appointments in the open will it rain}?",
-    "start": "{Which job must I begin first so that all are ready in time|Which job has the earliest moment at which it must be begun at the latest}, "
+    "start": "{Which job must I begin first so that all are ready in time|Of which job is the latest possible start the earliest}, "
     "and what is that moment?",
     "pay": "{How much do I have to pay today|What do my bills for today come to}, all that is due or late and not yet paid?",
     "deputy": "{Who stands in for $who today|To whom do I turn in place of $who today}?",
@@ -26,7 +28,7 @@ _SAID = {
     "due": "{The $about $kind is wanted by $value today|I need the $about $kind at $value, not at the time we said}.",
     "paid": "{I have settled the bill of $about|Your account shows that $about has been paid|$about has its money}.",
     "road": "{Road works: the way to $about takes $value minutes more|Allow $value minutes more to $about, the bridge is shut}.",
-    "rain": "{New forecast: rain from $value to $other, dry before and after|The rain has changed its plans: $value to $other and at no other time}.",
+    "rain": "{New forecast: rain from $value to $other, dry before and after|The rain comes from $value to $other, not as forecast}.",
     "ill": "{$about is ill today|$about stays in bed today|We have to do without $about today}.",
     "back": "{$about is back at work|$about is here today after all|Contrary to the list, $about is in the office}.",
 }
@@ -34,7 +36,7 @@ _NOISE = (
     "{Tomorrow's|Next week's} $about $kind {moves to|will be at} $value.",
     "{Shall we|Would you mind if we} put the $about $kind at $value? {I shall ask the others|Nothing is decided yet}.",
     "{Did you see the match|Your umbrella is still here|The cat has had kittens}.",
-    "{There was a rumour that the $about $kind would be off; it is not|I like the $about $kind, see you there}.",
+    "{At lunch they say that the $about $kind might be put off|I hear that the $about $kind is often late to begin}.",
     "{$who may be late on Friday|$who sends regards|$who was asking for your recipe}.",
     "{Yesterday the way to $place took $value minutes more|On Sunday there was rain the whole day}.",
 )
@@ -62,8 +64,8 @@ def _rules(morning: Morning) -> str:
     return "\n".join(
         (
             "Rules",
-            "- What the messages say takes the place of what the lists say; of several on one matter, the latest counts. Extra minutes for a "
-            "road add up.",
+            "- What the messages say takes the place of what the lists say; of several on one matter, the latest counts. "
+            "Extra minutes for a road add up.",
             "- Proposals, rumours and what concerns other days change nothing. A moved appointment keeps its length and place.",
             f"- I leave home so that I arrive {morning.margin} minutes before the appointment begins.",
             "- Appointments overlap if one begins before the other has ended. One that begins when another ends does not.",
@@ -107,14 +109,15 @@ def _due(days: int) -> str:
 def _messages(morning: Morning, size: Size) -> list[str]:
     rng = random.Random(f"{morning.seed}/noise")
     taken = {one.sent for one in morning.messages}
-    cancelled = {one.about for one in morning.messages if one.kind == "cancel"}
     free = [minute for minute in range(5 * 60, 6 * 60 + 35) if minute not in taken]
     rows = [(one.sent, _said(morning, one)) for one in morning.messages]
     for minute, noise in zip(rng.sample(free, size.noise), rng.sample(_NOISE, size.noise), strict=True):
-        one = rng.choice([one for one in morning.appointments if one.name not in cancelled] or morning.appointments)
+        one = rng.choice(morning.appointments)
         told = Message(minute, "move", one.name, rng.randrange(9 * 60, 16 * 60, 15))
         text = _filled(morning, told, spin(rng, noise)) if "minutes more" not in noise else spin(rng, noise).replace("$value", "25")
-        rows.append((minute, text.replace("$who", rng.choice(sorted(morning.deputies))).replace("$place", rng.choice(sorted(morning.trips)))))
+        rows.append(
+            (minute, text.replace("$who", rng.choice(sorted(morning.deputies))).replace("$place", rng.choice(sorted(morning.trips))))
+        )
     order = random.Random(f"{morning.seed}/order")
     rows.sort()
     order.shuffle(rows)
@@ -127,7 +130,7 @@ def _said(morning: Morning, message: Message) -> str:
 
 
 def _filled(morning: Morning, message: Message, text: str) -> str:
-    kinds = {one.name: one.kind for one in (*morning.appointments, *morning.jobs)}
+    kinds = {one.name: one.kind for one in morning.appointments} | {one.name: one.kind for one in morning.jobs}
     value = str(message.value) if message.kind == "road" else clock(message.value)
     filled = text.replace("$about", message.about).replace("$kind", kinds.get(message.about, ""))
     return filled.replace("$value", value).replace("$other", clock(message.other))

@@ -34,6 +34,8 @@ def draw_couple(seed: str, family: str, size: Size) -> tuple[Review, Review, str
         edit = rng.choice(_EDITS)
         twice = {study.trial for study in first.studies if study.violation == "duplicate"}
         included = [study for study in first.studies if study.violation is None and study.trial not in twice]
+        if edit == "size":  # or a notice would have to go, too
+            included = [study for study in included if study.printed_analysed == study.analysed]
         if not included:
             continue
         chosen = next((study for study in included if study.concern), None) if edit == "retracted" else rng.choice(included)

@@ -11,8 +11,8 @@ from tripos.benchmarks.use_cases.invented_names import spin
 from tripos.benchmarks.use_cases.studies.literature import Review, Study
 
 _DESIGN = {
-    True: "{Participants were allocated by a computer's random numbers|A lot decided who was given what|Allocation followed a random list}.",
-    False: "{Participants chose their group themselves|Those born on even days were given $drug|The treating doctor decided who was given what"
+    True: "{Participants were allocated by a computer's random numbers|A lot decided who was given what|Allocation was by random list}.",
+    False: "{Participants chose their group themselves|Those born on even days were given $drug|Their doctor decided who was given what"
     "|The register was searched for people who had taken $drug}.",
 }
 _POPULATION = {
@@ -45,7 +45,7 @@ def _protocol(review: Review) -> str:
     measure, drug = review.measure, review.drug
     whom = f" in {review.group}" if review.group else ""
     weight = f"the number of {review.group} analysed" if review.group else "the number analysed"
-    least = f"Fewer than {review.least} participants were analysed" + (" in all (women and men together)." if review.group else ".")
+    least = f"fewer than {review.least} participants were analysed" + (" in all (women and men together)." if review.group else ".")
     return f"""Protocol of a review
 Question: by how many {measure.unit} does {drug} change {measure.name}{whom}, compared with placebo?
 A report is excluded for one of these reasons; all others are included.
@@ -71,8 +71,8 @@ def _abstract(review: Review, study: Study) -> str:
     analysed = study.printed_analysed + study.other_analysed
     numbers = spin(
         _rng(review, study, "size"),
-        f"{{{allocated} were allocated to $drug or placebo, {analysed} could be analysed"
-        f"|Of {allocated} participants that began, {analysed} were analysed|The analysis has {analysed} of the {allocated} who were allocated}}.",
+        f"{{{allocated} were allocated to $drug or placebo, {analysed} could be analysed|Of {allocated} participants that began, "
+        f"{analysed} were analysed|The analysis has {analysed} of the {allocated} who were allocated}}.",
     )
     design = spin(_rng(review, study, "design"), _DESIGN[study.violation != "design"])
     people = spin(_rng(review, study, "people"), _POPULATION[study.violation != "population"])
