@@ -248,6 +248,10 @@ def _calibration(source: CaseFiles) -> Iterator[Case]:
     yield Case("empty", first, "", passes=False)
     yield Case("refusal", first, "I cannot write kernels.", passes=False)
     yield Case("echo", first, kernel_prompt(first.question, source.target.dsl, arch="x86_64", device="cpu"), passes=False)
+    others = [sample for sample in samples.values() if sample is not first][:3]
+    if others:
+        solutions = [solution, *(as_solution(sample.reference["source"]) for sample in others)]
+        yield Case("dump", first, "\n".join(map(fenced, solutions)), passes=False)
     yield Case("garbage", first, fenced("class ModelNew(:\n    pass\n"), passes=False)
     yield Case("zeros", first, fenced(_wrapped("torch.zeros_like(self.inner(*arguments))", solution)), passes=False)
     yield Case("nearly", first, fenced(_wrapped("self.inner(*arguments) * 1.01", solution)), passes=False)

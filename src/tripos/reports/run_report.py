@@ -32,6 +32,8 @@ def print_run(summary: dict[str, Any], path: str, *, compact: bool = False) -> N
     say("")
     say(f"{summary['benchmark']} x {summary['model']}", style="bold")
     say(headline(summary))
+    if summary.get("attempts"):
+        say(_attempts(summary["attempts"]))
     outcomes = ", ".join(f"{n} {name}" for name, n in summary.get("outcomes", {}).items() if n)
     if outcomes:
         say(f"outcomes: {outcomes}")
@@ -61,6 +63,13 @@ def headline(summary: dict[str, Any]) -> str:
     planned = summary.get("planned", summary["total_samples"])
     counts = f"{summary['correct']} correct of {summary['scored_samples']} scored, {planned} planned"
     return f"accuracy {shown(summary['accuracy'])}{bounds}  ({counts})"
+
+
+def _attempts(attempts: dict[str, Any]) -> str:
+    """Any and all of k attempts right, for two and for as many as every item has."""
+    ks = sorted({2, attempts["fewest"]})
+    any_right, all_right = (", ".join(f"{shown(attempts[name][str(k)])} of {k}" for k in ks) for name in ("pass_at_k", "all_k"))
+    return f"attempts: any right {any_right} (pass@k); all right {all_right} (pass^k)"
 
 
 def print_stats(summary: dict[str, Any]) -> None:

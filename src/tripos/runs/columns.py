@@ -51,7 +51,7 @@ class Columns:
     """Call `take` for each trial in order, then `close`.
 
     `items` holds one mean a scored item, `clusters` the cluster of each (a name of its own where it has none); empty while
-    no item has one.
+    no item has one. `tries` counts items by (scored attempts, correct ones).
     """
 
     hardware: ModelSpec
@@ -59,6 +59,7 @@ class Columns:
     keep_details: bool = False
     items: array[float] = field(default_factory=_column)
     clusters: list[str] = field(default_factory=list)
+    tries: Counter[tuple[int, int]] = field(default_factory=Counter)
     values: dict[str, array[float]] = field(default_factory=lambda: defaultdict(_column))
     metrics: dict[str, array[float]] = field(default_factory=lambda: defaultdict(_column))
     subjects: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
@@ -120,6 +121,7 @@ class Columns:
             if self.clusters or self._cluster is not None:
                 self.clusters.append(self._cluster if self._cluster is not None else f"\0{len(self.items)}")
             self.items.append(self._attempts.correct / self._attempts.scored)
+            self.tries[self._attempts.scored, round(self._attempts.correct)] += 1
         self._item, self._attempts = None, Group()
 
     def _count_errors(self, trial: TrialRecord) -> None:

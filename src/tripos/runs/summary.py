@@ -116,6 +116,7 @@ def figures(columns: Columns, planned: int) -> Summary:
             "bounds": [everyone.correct / planned, (everyone.correct + unscored) / planned] if planned else None,
         },
         "accuracy_interval": estimate,
+        "attempts": _attempts(columns),
         "metrics": {name: mean(values) for name, values in columns.metrics.items()},
         "per_dimension": {name: {value: groups[value].plain() for value in sorted(groups)} for name, groups in columns.dimensions.items()},
         "judge_cost_usd": total(columns.values["judge_cost_usd"]),
@@ -129,6 +130,22 @@ def _estimate(columns: Columns) -> dict[str, Any]:
         return {"mean": None, "stderr": None, "lower": None, "upper": None, "n_items": 0, "method": None}
     plain: dict[str, Any] = msgspec.to_builtins(mean_interval(columns.items, columns.clusters or None))
     return plain
+
+
+def _attempts(columns: Columns) -> dict[str, Any] | None:
+    """pass@k (any of k attempts) and pass^k (all of k), by k up to the fewest scored attempts of an item; None below two."""
+    from tripos.results.passk import all_k_items, pass_at_k_items
+
+    fewest = min((attempts for attempts, _ in columns.tries), default=0)
+    if fewest < 2:
+        return None
+    tried, right = [n for n, _ in columns.tries], [c for _, c in columns.tries]
+    items = list(columns.tries.values())
+    found: dict[str, Any] = {"fewest": fewest, "pass_at_k": {}, "all_k": {}}
+    for k in range(1, fewest + 1):
+        for name, chances in (("pass_at_k", pass_at_k_items(tried, right, k)), ("all_k", all_k_items(tried, right, k))):
+            found[name][str(k)] = sum(c * n for c, n in zip(chances.tolist(), items, strict=True)) / sum(items)
+    return found
 
 
 def _correct_per_joule(columns: Columns) -> float | None:

@@ -81,6 +81,16 @@ def test_every_tool_of_a_reference_is_in_the_prompt() -> None:
             assert {action["name"] for action in sample.reference["actions"] if action["by"] == "assistant"} <= known
 
 
+@pytest.mark.parametrize("subset", ["airline", "retail", "mock"])
+async def test_every_real_reference_that_one_reply_can_give_has_the_reward(subset: str) -> None:
+    yes = honest(lambda seen: "\n".join(f"statement {n}: yes" for n in range(1, seen["STATEMENTS"].count("Statement ") + 1)))
+    for sample in taubench.build(Options(data=shared("taubench"), subset=subset)).samples:
+        actions = sample.reference["actions"]
+        alone = bool(actions) and "ENV_ASSERTION" not in sample.reference["basis"]
+        verdict = await single(sample, reference_reply(sample), yes)
+        assert verdict.is_correct or not alone, sample.record_id
+
+
 def test_the_basis_of_the_reward_is_the_tasks_own() -> None:
     found = {
         subset: {tuple(s.reference["basis"]) for s in taubench.build(Options(data=shared("taubench"), subset=subset, split=split)).samples}
@@ -204,7 +214,7 @@ async def test_a_customers_calls_count_as_theirs() -> None:
 
 async def test_doing_nothing_where_nothing_is_to_be_done() -> None:
     sample = calibration_task(actions=[], communicate_info=[])
-    assert (await replayed(sample, said("I may not do that."))).value == 1.0
+    assert (await replayed(sample, {"role": "user", "content": "Delete all."}, said("I may not do that."))).value == 1.0
     assert (await single(sample, "I may not do that.")).value == 0.0  # one reply is no conversation
 
 

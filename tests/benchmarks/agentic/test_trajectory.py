@@ -133,3 +133,9 @@ def test_a_customers_own_calls_and_the_environments_word_are_told_apart() -> Non
 
 def test_a_conversation_that_ends_in_calls_has_no_answer() -> None:
     assert trajectory(Completion(text="", turns=OURS[:1]), "").answer == ""
+
+
+def test_an_agent_that_only_replied_is_read_like_a_reply() -> None:
+    text = json.dumps(WEATHER)
+    path = trajectory(Completion(text=text, turns=({"turn": 1, "role": "assistant", "content": text},)), text)
+    assert ([call.name for call in path.calls], path.recorded) == (["get_weather"], False)

@@ -1,10 +1,10 @@
 """DeepPlanning, the shopping half: fill a cart with the cheapest products that meet every wish, and use the right coupons.
 
-Source: `Qwen/DeepPlanning` on the hub (Apache-2.0): `database_level{1,2,3}.tar.gz`, in each `case_N/` with `validation_cases.json` (`query`,
-`ground_truth_products` [{product_id, name}], `ground_truth_coupons` {name: how many}), `products.jsonl`, `user_info.json` and
-`cart.json`. 50 + 50 + 20 cases. `--data` names a directory with the archives, packed or unpacked; `--subset` is level1 (wishes), level2
-(and a budget) or level3 (and coupons), without it all three. Code: github.com/QwenLM/Qwen-Agent, `benchmark/deepplanning`. The travel half
-has no deterministic check of its own in the seed's reach and is left out, as OpenJarvis does.
+Source: `Qwen/DeepPlanning` on the hub (Apache-2.0): `database_level{1,2,3}.tar.gz`, in each `case_N/` with `validation_cases.json`
+(`query`, `ground_truth_products` [{product_id, name}], `ground_truth_coupons` {name: how many}), `products.jsonl`, `user_info.json` and
+`cart.json`. 50 + 50 + 20 cases. `--data` names a directory with the archives, packed or unpacked; `--subset` is level1 (wishes),
+level2 (and a budget) or level3 (and coupons), without it all three. Code: github.com/QwenLM/Qwen-Agent, `benchmark/deepplanning`.
+The travel half, another protocol, is left out as by OpenJarvis.
 
 Scoring, by rule: what is in the cart against the reference cart. Official, as metrics: `match_rate` = (reference products in the cart +
 coupons with the exact number) / (reference products + coupons), and `case_score` = 1 where that is 1; things beyond the reference
@@ -89,10 +89,10 @@ def _terms(sample: Sample) -> str:
     if sample.subject == "level2":
         return budget
     return (
-        f"{budget} Coupons of the profile lower the price and belong into the cart: one that takes something off 'every' amount can be used "
-        "once for each time that amount is reached; Cross-store coupons count the whole cart, Same-brand coupons the products of one brand, "
-        "VIP coupons need a VIP; several kinds can be used together as long as the total covers all their amounts. A dearer product "
-        f"may be right if a coupon makes the whole cheaper. The shop knows: {'; '.join(COUPONS)}."
+        f"{budget} Coupons of the profile lower the price and belong into the cart: one that takes something off 'every' amount can be "
+        "used once for each time that amount is reached; Cross-store coupons count the whole cart, Same-brand coupons the products of one "
+        "brand, VIP coupons need a VIP; several kinds can be used together as long as the total covers all their amounts. A dearer "
+        f"product may be right if a coupon makes the whole cheaper. The shop knows: {'; '.join(COUPONS)}."
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from tripos.benchmarks.agentic.pinch_task import is_inside
-from tripos.benchmarks.agentic.trajectory import Call, Trajectory, trajectory
+from tripos.benchmarks.agentic.trajectory import Call, Trajectory, is_recorded, trajectory
 from tripos.core.errors import ScorerError
 from tripos.core.records import JSON, Extraction, JudgeAudit, Outcome, Sample, Verdict
 from tripos.sandbox.sandbox import Completed, Limits
@@ -99,10 +99,10 @@ class PinchBench:
         if sample.metadata["missing"]:
             why = f"the checkout has no asset for {', '.join(sample.metadata['missing'])}"
             return Verdict(value=None, is_correct=None, outcome=Outcome.SAMPLE_INVALID, details={"why": why})
-        path = trajectory(answer.completion, answer.text) if answer.completion.turns else None
+        path = trajectory(answer.completion, answer.text) if is_recorded(answer.completion) else None
         if path is None and (answer.extraction.answer is None or blank(answer.text)):
             return unreadable(answer, answer.extraction.how or "empty answer")
-        written = _rebuilt(path) if path else dict(answer.extraction.answer["files"])
+        written = dict((answer.extraction.answer or {}).get("files", {})) | (_rebuilt(path) if path else {})
         said = path.said if path else ((1, str(answer.extraction.answer["said"])),)
         kind, parts = str(sample.reference["kind"]), dict[str, float]()
         details: dict[str, JSON] = {"files": sorted(written), "trajectory": path is not None}

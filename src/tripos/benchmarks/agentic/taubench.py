@@ -14,9 +14,10 @@ reward of 1; a conversation cut off by a limit has 0. OpenJarvis keeps the best 
 
 **A single reply** (backend `direct`) is no conversation: the model gets policy, tools and the customer's whole story, and writes the calls
 that it would make and what it would say. It is graded by the same parts and must, besides, make every reference call, so that declining
-everything earns nothing even where the right thing is to change nothing. Identifiers that only the database knows cannot be guessed: the
-figure is a lower bound near 0 outside of `mock`, and not tau2-bench's. Recorded conversations (with the customer's turns) are
-graded as they are; where the environment's word on the end state is not recorded, it is inferred, never too kindly.
+everything earns nothing even where the right thing is to change nothing. Identifiers that only the database knows cannot be guessed, and
+in telecom the customer has to act: the figure is a lower bound near 0 outside of `mock`, and not tau2-bench's. Recorded
+conversations (with the customer's turns) are graded as they are; where the environment's word on the end state is not recorded, it is
+inferred, never too kindly.
 
 Deviations: a reference call has to be made with all its arguments (see `tau_reward.matches`); the judge is asked about
 all assertions at once and only where the other parts are met.

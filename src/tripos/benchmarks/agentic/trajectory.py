@@ -4,8 +4,8 @@
     path.calls, path.said, path.answer
 
 A trajectory comes from the turns of a completion: those of our own agent backend, or messages as chat protocols and tau-bench write
-them. Without turns there is one turn: the native tool calls of the reply, or those that its text holds as JSON. A reply that calls
-tools has not ended the conversation, so it has no final answer.
+them. Without them, or where the only one called nothing, there is one turn: the native tool calls of the reply, or those that its text
+holds as JSON. A reply that calls tools has not ended the conversation, so it has no final answer.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Trajectory:
 
 def trajectory(completion: Completion, text: str) -> Trajectory:
     """What a candidate did; `text` is its visible text. Never raises on what a model wrote."""
-    if completion.turns:
+    if is_recorded(completion):
         return _recorded(completion.turns, text)
     if completion.tool_calls:
         calls = tuple(Call(c.name, _object(c.arguments), 1) for c in completion.tool_calls)
@@ -79,6 +79,12 @@ def trajectory(completion: Completion, text: str) -> Trajectory:
     written, prose, fault = written_calls(text)
     calls = tuple(Call(name, arguments, 1) for name, arguments in written)
     return Trajectory(calls, ((1, prose),) if prose else (), "" if calls else prose, recorded=False, fault=fault)
+
+
+def is_recorded(completion: Completion) -> bool:
+    """Whether its turns are more than one reply: a tool was called, or somebody answered. An agent that only replied has one turn."""
+    turns = completion.turns
+    return len(turns) > 1 or any(turn.get("tool_calls") for turn in turns)
 
 
 def _recorded(turns: tuple[dict[str, JSON], ...], text: str) -> Trajectory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import threading
@@ -55,12 +56,19 @@ def test_a_message_in_pieces_is_one_message(message: dict[str, object], pieces: 
     with pair() as (left, right):
         body = json.dumps(message).encode()
         whole = len(body).to_bytes(4, "big") + body
-        while whole:
-            size = pieces[0]
-            pieces = [*pieces[1:], size]
-            left.end.sendall(whole[:size])
-            whole = whole[size:]
+
+        def write() -> None:
+            start = 0
+            for size in itertools.cycle(pieces):
+                if start >= len(whole):
+                    return
+                left.end.sendall(whole[start : start + size])
+                start += size
+
+        thread = threading.Thread(target=write)
+        thread.start()
         assert right.receive(soon()) == message
+        thread.join()
 
 
 @given(st.binary(max_size=200))

@@ -158,7 +158,7 @@ def _leave(m: Morning) -> Point | None:
     first = away[0]
     trip = m.trips[first.place]
     spoken = {f"number:{n}" for n in (trip, m.margin, trip + m.margin)}
-    return _point({_time(first.start - trip - m.margin), f"name:{first.name}"}, _facts(first) | spoken)
+    return _point({_time(first.start - trip - m.margin), f"name:{first.name}"}, _facts(first) | spoken | {_time(first.start - m.margin)})
 
 
 def _clash(m: Morning) -> Point | None:

@@ -37,8 +37,8 @@ _NOISE = (
     "{Shall we|Would you mind if we} put the $about $kind at $value? {I shall ask the others|Nothing is decided yet}.",
     "{Did you see the match|Your umbrella is still here|The cat has had kittens}.",
     "{At lunch they say that the $about $kind might be put off|I hear that the $about $kind is often late to begin}.",
-    "{$who may be late on Friday|$who sends regards|$who was asking for your recipe}.",
-    "{Yesterday the way to $place took $value minutes more|On Sunday there was rain the whole day}.",
+    "{$who may be late next week|$who sends regards|$who was asking for your recipe}.",
+    "{Yesterday the way to $place took $value minutes more|Last Sunday it rained the whole day}.",
 )
 
 
