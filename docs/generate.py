@@ -105,6 +105,7 @@ _NEEDS = {
     "sandbox": "a sandbox",
     "math-verify": "the extra `math`",
     "docker": "Docker",
+    "browser": "a browser",
     "network": "the network",
 }
 

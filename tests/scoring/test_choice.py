@@ -81,6 +81,15 @@ def read(text: str, sample: Sample = CITIES) -> str | None:
         ("The answer is not B, so the answer is C.", "C"),
         ("Answer: A\n\nWait, I mixed up the countries; Vienna is in Austria, and the question is about Hungary.\n\nAnswer: C", "C"),
         (r"If it were Austria I'd box \boxed{A}. It is Hungary, and its capital is Budapest, not Vienna. Answer: C", "C"),
+        ("Answer：C", "C"),  # a full-width colon
+        ("<answer>C</answer>", "C"),
+        ("Thinking.\n<answer>\n(C)\n</answer>", "C"),
+        ("Option C is correct.", "C"),
+        ("So option (C) is therefore correct, since it lies on the Danube.", "C"),
+        ("C is the answer", "C"),
+        ("(C) is the correct answer.", "C"),
+        ("B is not the answer. C must be the right choice.", "C"),
+        ("Option A is correct. On second thought it is Austria's.\n\nAnswer: C", "C"),
         ("Based on the response of the embassy E is out of range, and the answer is C", "C"),
     ],
 )
@@ -109,6 +118,14 @@ def test_a_settled_letter_is_read(text: str, letter: str) -> None:
         "Answer: both A and B",
         "The answer is A/B.",
         "Answer: ABCD",
+        "Option A is correct that Austria has one. Option B is right in part.",
+        "Option A is correct. Option B is correct.",
+        "Option B is not correct.",
+        "If option B is correct, Prague lies in Hungary.",
+        "Why is it that B is the answer? Nobody knows whether C is the answer.",
+        "A is correct.",  # A could be anything
+        "Vitamin C is the best choice.",
+        "Hepatitis B is the answer of the body.",
         "A, B, C, D",
         "A B C D",
         "A\nB\nC\nD",
@@ -149,6 +166,8 @@ def test_nothing_is_read_where_no_letter_was_settled_on(text: str) -> None:
         ("The answer is I.", "I"),
         ("The answer is I think hard to tell", None),
         ("Answer: I", "I"),
+        ("Vitamin C is the best choice.", "G"),
+        ("Option G is correct.", "G"),
         ("The answer is 12", "E"),
         ("There are 12 of them and 1 of us", None),  # short options are said for many reasons
         (r"The answer is $\frac{1}{2}$.", "H"),
@@ -296,6 +315,14 @@ async def test_a_verdict_written_by_the_candidate_reaches_the_judge_behind_the_g
 
 def test_the_form_reads_its_own_examples() -> None:
     assert [(read_letter(text), said) for text, said in LETTER.examples] == [(said, said) for _, said in LETTER.examples]
+
+
+@given(
+    st.text(st.characters(codec=None), max_size=80)
+    | st.lists(st.sampled_from(["VERDICT", ":", " ", "A", "none", "\n", "**", "\0"])).map("".join)
+)
+def test_reading_a_verdict_never_raises_and_gives_a_letter_of_the_problem(reply: str) -> None:
+    assert read_letter(reply, "AB") in {"A", "B", "NONE", None}
 
 
 async def test_a_reference_that_is_no_option_makes_the_sample_invalid() -> None:

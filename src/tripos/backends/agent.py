@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tripos.agents.agent import agents
 from tripos.agents.conversation import Conversation, Limits
@@ -18,8 +18,10 @@ from tripos.backends.backend import BackendSettings, backend
 from tripos.core.errors import ConfigError, EngineError
 from tripos.core.identity import digest
 from tripos.core.records import Completion, GenerationParams, Message, Sample
-from tripos.engines.endpoint import Endpoint
 from tripos.sandbox.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from tripos.engines.endpoint import Endpoint
 
 DEFAULT = "orchestrator"
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tripos.core.errors import ConfigError
 from tripos.core.records import Completion, GenerationParams, Message, Sample
 from tripos.core.registry import Registry
-from tripos.engines.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from tripos.engines.endpoint import Endpoint
 
 ALIASES = {"jarvis-direct": "direct", "jarvis-agent": "agent"}
 PLANNED = ("hermes", "openclaw", "terminalbench-native")
@@ -52,7 +54,7 @@ class Backend(Protocol):
         ...
 
 
-Build = Callable[[Endpoint, GenerationParams, BackendSettings], Backend]
+Build = Callable[["Endpoint", GenerationParams, BackendSettings], Backend]
 B = TypeVar("B", bound=Build)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tripos.backends.backend import BackendSettings, backend
 from tripos.core.records import Completion, GenerationParams, Message, Sample
-from tripos.engines.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from tripos.engines.endpoint import Endpoint
 
 
 @backend("direct", summary="One request a sample, local or hosted (also: jarvis-direct)")

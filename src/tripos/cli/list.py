@@ -8,6 +8,7 @@ import click
 
 from tripos.backends.backend import backends
 from tripos.benchmarks.benchmark import Entry, benchmarks
+from tripos.benchmarks.outline import outlines
 from tripos.engines.engine import engines
 from tripos.reports.tables import print_json, print_table
 
@@ -17,7 +18,6 @@ from tripos.reports.tables import print_json, print_table
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything, instead of tables.")
 def command(with_agents: bool, as_json: bool) -> None:
     """Benchmarks, backends and engines."""
-    entries = benchmarks.items()
     shown = {"backends": _summaries(backends.items())}
     if with_agents or as_json:  # their rooms take longer to open than all the rest
         from tripos.agents.agent import agents
@@ -25,9 +25,9 @@ def command(with_agents: bool, as_json: bool) -> None:
 
         shown |= {"agents": _summaries(agents.items()), "tools": _summaries(tools.items())}
     if as_json:
-        print_json({"benchmarks": [_row(entry) for _, entry in entries], **shown, "engines": engines.names()})
+        print_json({"benchmarks": [_row(entry) for _, entry in benchmarks.items()], **shown, "engines": engines.names()})
         return
-    print_table("Available Benchmarks", ["Name", "Category", "Description"], [[key, e.category, e.summary] for key, e in entries])
+    print_table("Available Benchmarks", ["Name", "Category", "Description"], [list(outline) for outline in outlines()])
     for kind, rows in shown.items():
         print_table(f"Available {kind.capitalize()}", ["Name", "Description"], [[row["key"], row["summary"]] for row in rows])
     print_table("Engines", ["Name"], [[", ".join(engines.names())]])

@@ -21,7 +21,6 @@ from tripos.results.missing import bounds
 from tripos.results.rows import Row
 from tripos.results.score_table import ScoreTable, dense, order_of
 
-
 _ESTIMATE = ("mean", "n_items", "n_clusters", "stderr", "ci_lower", "ci_upper", "ci_level", "method")
 """Columns of a row that come from its interval."""
 

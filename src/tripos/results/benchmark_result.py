@@ -10,6 +10,7 @@ Every method that cannot find what is asked for says what there is; none returns
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import combinations, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from tripos.core.errors import ConfigError, unknown
 from tripos.results.group_keys import canonical
 from tripos.results.overlays import DEFAULT, UnknownOverlay, overlay_key
 from tripos.results.projections import Projections
-from tripos.results.rows import ProjectionRepo, Row, TrialSummaryRow, UnsupportedKey
+from tripos.results.rows import ProjectionRepo, Row, ScoreRow, TrialSummaryRow, UnsupportedKey
 
 if TYPE_CHECKING:
     from tripos.results.artifacts import ArtifactBundle
@@ -54,7 +55,9 @@ class BenchmarkResult:
     ) -> None:
         overlay_key(active_transform_hash, active_evaluation_hash)
         self.projection_repo = projection_repo
-        self._trial_hashes = None if trial_hashes is None else list(trial_hashes)
+        if isinstance(projection_repo, Projections):
+            projection_repo.check_labels(slice_ids, prompt_variant_ids)
+        self._given = None if trial_hashes is None else list(trial_hashes)
         self._chosen = None if trial_hashes is None else frozenset(trial_hashes)
         self.transform_hashes = list(transform_hashes or [])
         self.evaluation_hashes = list(evaluation_hashes or [])
@@ -97,12 +100,12 @@ class BenchmarkResult:
             benchmark_id=names.pop() if len(names) == 1 else None,
         )
 
-    @property
+    @cached_property
     def trial_hashes(self) -> list[str]:
         """The trials that count."""
-        if self._trial_hashes is None:
-            self._trial_hashes = self._store().trial_hashes()
-        return self._trial_hashes
+        if self.slice_ids or self.prompt_variant_ids:
+            return sorted(row.trial_hash for row in self.iter_trial_summaries())
+        return self._store().trial_hashes() if self._given is None else self._given
 
     @property
     def overlays(self) -> list[str]:
@@ -193,7 +196,7 @@ class BenchmarkResult:
         from tripos.results.comparison import NEEDS, ComparisonTable, compare
         from tripos.results.score_table import order_of
 
-        if trial_hash is not None and not self._counts(trial_hash):
+        if trial_hash is not None and self._given is not None and trial_hash not in self._given:
             raise ConfigError(f"trial {trial_hash!r} is none of the {len(self.trial_hashes)} trials of these results")
         chosen = self if trial_hash is None else self._view(trial_hashes=[trial_hash])
         tables = [table.where("slice_id", task_id, "task") for table in chosen._tables(metric_id, ["slice_id", *NEEDS], compared=True)]
@@ -213,12 +216,15 @@ class BenchmarkResult:
         """The same trials under the scoring that rests on a transform, by its hash or a name. Raises UnknownOverlay."""
         if isinstance(self.projection_repo, Projections):
             self.projection_repo.parts(None, transform_hash)
+        elif self.transform_hashes and transform_hash not in self.transform_hashes:
+            raise UnknownOverlay(unknown("transform", transform_hash, self.transform_hashes))
         return self._view(active_transform_hash=transform_hash, active_evaluation_hash=None)
 
     def for_evaluation(self, evaluation_hash: str) -> BenchmarkResult:
         """The same trials under another scoring, by name or hash. Raises UnknownOverlay with the list of what there is."""
         if isinstance(self.projection_repo, Projections):
-            self.projection_repo.parts(evaluation_hash)
+            hashes = {part.overlay for part in self.projection_repo.parts(evaluation_hash)}
+            evaluation_hash = hashes.pop() if len(hashes) == 1 else evaluation_hash
         elif self.evaluation_hashes and evaluation_hash not in self.evaluation_hashes:
             raise UnknownOverlay(unknown("evaluation", evaluation_hash, self.evaluation_hashes))
         return self._view(active_transform_hash=None, active_evaluation_hash=evaluation_hash)
@@ -228,19 +234,32 @@ class BenchmarkResult:
         from tripos.results.artifacts import write_bundle
 
         rows = self.aggregate(group_by=["model_id", "slice_id", "metric_id", "prompt_variant_id"])
-        return write_bundle(Path(storage_root), self.benchmark_id, self._scope(), rows)
+        return write_bundle(Path(storage_root), self.benchmark_id, self.scope(), rows)
 
     def iter_trial_summaries(self) -> Iterator[TrialSummaryRow]:
         """One row a trial with its labels and status."""
-        return self.projection_repo.iter_trial_summaries(trial_hashes=self._chosen, **self._layer())
+        rows = self.projection_repo.iter_trial_summaries(trial_hashes=self._chosen, **self._layer())
+        return (row for row in rows if self._counts(row.trial_hash, row.slice_id, row.prompt_variant_id))
+
+    def iter_scores(self, *, metric_id: str | None = None) -> Iterator[ScoreRow]:
+        """Every metric of every scored candidate of the trials that count."""
+        layer = self._layer()
+        if not isinstance(self.projection_repo, Projections):
+            del layer["transform_hash"]
+        wanted = self.trial_hashes
+        rows = self.projection_repo.iter_candidate_scores(trial_hashes=wanted, metric_id=metric_id, **layer)
+        counted = frozenset(wanted)
+        return (row for row in rows if row.trial_hash in counted)
 
     def iter_trials(self) -> Iterator[Any]:
         """Each trial's attempts, as `get_trial` gives them."""
         if isinstance(self.projection_repo, Projections):
             trials = self.projection_repo.iter_trials(**self._layer())
-            for trial_hash, attempts in groupby((trial for _, trial in trials), key=lambda t: t.planned.trial_hash):
-                if self._counts(trial_hash):
-                    yield list(attempts)
+            for trial_hash, group in groupby((trial for _, trial in trials), key=lambda t: t.planned.trial_hash):
+                attempts = list(group)
+                planned = attempts[0].planned
+                if self._counts(trial_hash, planned.slice_id, planned.prompt_variant_id):
+                    yield attempts
         else:
             yield from map(self.get_trial, self.trial_hashes)
 
@@ -286,6 +305,24 @@ class BenchmarkResult:
 
         return export_json(self, None if path is None else Path(path), include_trials=include_trials)
 
+    def to_arrow(self) -> Any:
+        """All scores as a `pyarrow.Table`, a row a metric of a candidate; see `score_rows`. Raises ConfigError without pyarrow."""
+        from tripos.results.frames import to_arrow
+
+        return to_arrow(self._score_rows())
+
+    def to_pandas(self) -> Any:
+        """The same as a `pandas.DataFrame`. Raises ConfigError without pandas."""
+        from tripos.results.frames import to_pandas
+
+        return to_pandas(self._score_rows())
+
+    def to_polars(self) -> Any:
+        """The same as a `polars.DataFrame`. Raises ConfigError without polars."""
+        from tripos.results.frames import to_polars
+
+        return to_polars(self._score_rows())
+
     def report(self, *, p_value_correction: str = "holm") -> EvaluationReport:
         """Means by model, slice and metric, micro and macro averages over several slices, comparisons of several models, as tables."""
         from tripos.results.evaluation_report import EvaluationReport
@@ -298,11 +335,7 @@ class BenchmarkResult:
             metrics = sorted({row["metric_id"] for row in main})
             first = "accuracy" if "accuracy" in metrics else metrics[0]
             tables["paired_comparisons"] = self.paired_compare(metric_id=first, p_value_correction=p_value_correction)
-        return EvaluationReport(tables, {"benchmark_id": str(self.benchmark_id), **self._scope()})
-
-    def scope(self) -> dict[str, str]:
-        """Which layer is read: `overlay_key` and the hashes that were chosen."""
-        return self._scope()
+        return EvaluationReport(tables, {"benchmark_id": str(self.benchmark_id), **self.scope()})
 
     def _tables(self, metric_id: str | None, keys: Sequence[str], *, compared: bool = False) -> Iterator[ScoreTable]:
         if not isinstance(self.projection_repo, Projections):
@@ -322,16 +355,24 @@ class BenchmarkResult:
                 **self._layer(),
             )
 
-    def _counts(self, trial_hash: str) -> bool:
-        return self._chosen is None or trial_hash in self._chosen
+    def _score_rows(self) -> list[Row]:
+        from tripos.results.score_rows import score_rows
+
+        return list(score_rows(self.iter_trial_summaries(), self.iter_scores()))
+
+    def _counts(self, trial_hash: str, slice_id: str | None, variant: str | None) -> bool:
+        if self._chosen is not None and trial_hash not in self._chosen:
+            return False
+        return (not self.slice_ids or slice_id in self.slice_ids) and (not self.prompt_variant_ids or variant in self.prompt_variant_ids)
 
     def _counted(self, rows: Iterator[Row]) -> Iterator[Row]:
-        return (row for row in rows if self._counts(row["trial_hash"]))
+        return (row for row in rows if self._counts(row["trial_hash"], row["task_id"], row["prompt_variant_id"]))
 
     def _layer(self) -> dict[str, str | None]:
         return {"transform_hash": self.active_transform_hash, "evaluation_hash": self.active_evaluation_hash}
 
-    def _scope(self) -> dict[str, str]:
+    def scope(self) -> dict[str, str]:
+        """Which layer is read: `overlay_key` and the hashes that were chosen."""
         chosen = {name: value for name, value in self._layer().items() if value is not None}
         return {"overlay_key": overlay_key(self.active_transform_hash, self.active_evaluation_hash), **chosen}
 
@@ -343,7 +384,7 @@ class BenchmarkResult:
     def _view(self, **changed: Any) -> BenchmarkResult:
         same = {
             "projection_repo": self.projection_repo,
-            "trial_hashes": self._trial_hashes if self._chosen is not None else None,
+            "trial_hashes": self._given,
             "transform_hashes": self.transform_hashes,
             "evaluation_hashes": self.evaluation_hashes,
             "active_transform_hash": self.active_transform_hash,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tripos.core.errors import ConfigError, unknown
 from tripos.core.records import Outcome
 from tripos.results.projections import Projections
 from tripos.results.rows import Row
@@ -54,10 +55,19 @@ def invalid_extractions(repo: Projections, *, transform_hash: str | None = None,
 def tagged_examples(
     repo: Projections, *, tag: str | None = None, transform_hash: str | None = None, evaluation_hash: str | None = None
 ) -> Iterator[Row]:
-    """Candidates whose score details carry `tags` (a list) or `tag` (a text); only those with `tag` if one is given."""
+    """Candidates whose score details carry `tags` (a list) or `tag` (a text); only those with `tag` if one is given.
+
+    Raises:
+        ConfigError: at the end, if nothing carries that tag; lists those that there are.
+    """
+    known: set[str] = set()
     for run, trial in repo.iter_trials(transform_hash=transform_hash, evaluation_hash=evaluation_hash):
-        if trial.scored is not None and (tags := _tags(trial.scored.verdict.details)) and (tag is None or tag in tags):
+        tags = _tags(trial.scored.verdict.details) if trial.scored is not None else []
+        known.update(tags)
+        if trial.scored is not None and (tag in tags if tag is not None else tags):
             yield {**_who(run, trial), "tags": tags, "source": "metric_details", "evaluation_hash": trial.scored.overlay}
+    if tag is not None and tag not in known:
+        raise ConfigError(unknown("tag", tag, sorted(known)) if known else f"no score carries a tag, so none carries {tag!r}")
 
 
 def _tags(details: dict[str, Any]) -> list[str]:

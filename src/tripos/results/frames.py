@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tripos.core.errors import ConfigError
-from tripos.results.result_file import ResultFile, read_results
+from tripos.results.result_file import METRIC, ResultFile, read_results
 
 Source = Path | str | ResultFile | Sequence[dict[str, Any]]
 """A results file, by path or read, or its records."""
@@ -29,7 +29,6 @@ NUMBERS = (
     "score", "latency_seconds", "cost_usd", "ttft", "energy_joules", "power_watts", "gpu_utilization_pct", "throughput_tok_per_sec",
     "mfu_pct", "mbu_pct", "ipw", "ipj", "started_at", "judge_cost_usd",
 )  # fmt: skip
-METRIC = "metrics."
 _encode = msgspec.json.Encoder().encode
 
 
@@ -101,7 +100,7 @@ def rows(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _flat(records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for record in records:
-        row = {k: _encode(v).decode() if isinstance(v, (dict, list)) else v for k, v in record.items()}
+        row = {k: _encode(v).decode() if isinstance(v, (dict, list, tuple)) else v for k, v in record.items()}
         yield row | {METRIC + name: value for name, value in metrics_of(record).items()}
 
 

@@ -22,15 +22,13 @@ def export_json(result: BenchmarkResult, path: Path | None, *, include_trials: b
         ConfigError: `path` cannot be written.
     """
     layer = {"transform_hash": result.active_transform_hash, "evaluation_hash": result.active_evaluation_hash}
-    scores = result.projection_repo.iter_candidate_scores(trial_hashes=result.trial_hashes, evaluation_hash=result.active_evaluation_hash)
-    wanted = frozenset(result.trial_hashes)
     found: Row = {
         "trial_hashes": result.trial_hashes,
         "transform_hashes": result.transform_hashes,
         "evaluation_hashes": result.evaluation_hashes,
         "overlay": {**layer, **result.scope()},
         "trial_summaries": [_plain(row) for row in result.iter_trial_summaries()],
-        "score_rows": [_plain(row) for row in scores if row.trial_hash in wanted],
+        "score_rows": [_plain(row) for row in result.iter_scores()],
     }
     if include_trials:
         found["trials"] = [msgspec.to_builtins([_plain(attempt) for attempt in trial]) for trial in result.iter_trials()]

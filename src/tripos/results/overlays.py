@@ -48,17 +48,21 @@ def choose(wanted: str, known: Sequence[Overlay], run: str) -> str:
     Raises:
         UnknownOverlay: none or several fit; lists what there is.
     """
-    fitting = [o for o in known if wanted in o.names or wanted == o.overlay]
-    fitting = fitting or [o for o in known if len(wanted) >= 4 and o.overlay.startswith(wanted)]
-    return _only(fitting, known, wanted, run, "scores")
+    return _only(fitting(wanted, known), known, wanted, run, "scores")
+
+
+def fitting(wanted: str, known: Sequence[Overlay]) -> list[Overlay]:
+    """The scorings that `wanted` may mean."""
+    exact = [o for o in known if wanted in o.names or wanted == o.overlay]
+    return exact or [o for o in known if len(wanted) >= 4 and o.overlay.startswith(wanted)]
 
 
 def choose_transform(wanted: str, known: Sequence[Overlay], run: str) -> str:
     """The hash of the one scoring that rests on a transform, named by its hash or by a scoring that uses it."""
-    fitting = [o for o in known if o.transform is not None and len(wanted) >= 4 and o.transform.startswith(wanted)]
-    if not fitting:
+    found = [o for o in known if o.transform is not None and len(wanted) >= 4 and o.transform.startswith(wanted)]
+    if not found:
         return choose(wanted, known, run)
-    return _only(fitting, known, wanted, run, "transform")
+    return _only(found, known, wanted, run, "transform")
 
 
 def named(config: dict[str, Any]) -> tuple[str, ...]:
@@ -66,13 +70,13 @@ def named(config: dict[str, Any]) -> tuple[str, ...]:
     return (str(config[NAME]),) if config.get(NAME) else ()
 
 
-def _only(fitting: Sequence[Overlay], known: Sequence[Overlay], wanted: str, run: str, what: str) -> str:
-    distinct = {o.overlay for o in fitting}
+def _only(found: Sequence[Overlay], known: Sequence[Overlay], wanted: str, run: str, what: str) -> str:
+    distinct = {o.overlay for o in found}
     if len(distinct) == 1:
         return distinct.pop()
     choices = ", ".join(o.shown for o in known) or "(none)"
-    if fitting:
-        raise UnknownOverlay(f"{what} {wanted!r} of run {run} is ambiguous; choose one by its hash: {', '.join(o.shown for o in fitting)}")
+    if found:
+        raise UnknownOverlay(f"{what} {wanted!r} of run {run} is ambiguous; choose one by its hash: {', '.join(o.shown for o in found)}")
     guess = nearest(wanted, [name for o in known for name in o.names])
     hint = f"did you mean {guess!r}? " if guess else ""
     raise UnknownOverlay(f"run {run} has no {what} {wanted!r}; {hint}there are: {choices}")

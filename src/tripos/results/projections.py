@@ -7,17 +7,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tripos.core.errors import ConfigError, unknown
 from tripos.core.records import Outcome
 from tripos.results.group_keys import RESERVED, canonical, check_keys
 from tripos.results.overlays import DEFAULT, Overlay
-from tripos.results.rows import ScoreRow, TrialSummaryRow
+from tripos.results.rows import ScoreRow, TrialSummaryRow, metrics_of
 from tripos.results.run_selection import Chosen, choose_runs
 from tripos.store.database import Database
 from tripos.store.events import Scored, decode
-from tripos.store.reading import Reader, TrialRecord
+from tripos.store.reading import Reader, TrialRecord, json_cell
 
 if TYPE_CHECKING:
     from tripos.results.score_table import ScoreTable
@@ -48,7 +46,7 @@ class Projections:
     ) -> None:
         self.database = store if isinstance(store, Database) else Database(str(store), read_only=True)
         self.reader = Reader(self.database)
-        self.runs = choose_runs(self.database, run_ids, benchmark, models)
+        self.runs = choose_runs(self.database, run_ids, benchmark, models, scores)
         self.scores = scores
         self.parts()
 
@@ -89,8 +87,7 @@ class Projections:
 
         parts = self.parts(evaluation_hash, transform_hash)
         self._check_keys(keys, parts)
-        self._check_labels(parts, "slice_id", slice_ids)
-        self._check_labels(parts, "prompt_variant_id", prompt_variant_ids)
+        self.check_labels(slice_ids, prompt_variant_ids)
         names = frozenset(canonical(k) for k in keys) - {"metric_id"}
         chosen = [None if some is None else frozenset(some) for some in (trial_hashes, slice_ids, prompt_variant_ids)]
         table = read_scores(self.database, parts, Wanted(metric_id, names, *chosen))
@@ -132,7 +129,7 @@ class Projections:
                 seen.add(trial_hash)
                 listed = list(attempts)
                 _, slice_id, variant, record_id, dimensions, _, _ = listed[0]
-                labels = msgspec.json.decode(dimensions) if dimensions else {}
+                labels = json_cell(dimensions, f"trial.dimensions of record {record_id!r} in run {run.row.run_id}")
                 status = _status([_status_of(row[5], row[6]) for row in listed])
                 yield TrialSummaryRow(trial_hash, run.row.model, slice_id, run.row.benchmark, slice_id, variant, record_id, labels, status)
 
@@ -155,10 +152,9 @@ class Projections:
                 if (wanted is not None and trial_hash not in wanted) or candidate_id in seen:
                     continue
                 seen.add(candidate_id)
-                scored = decode(bytes(body))
+                scored = decode(bytes(body), f"of candidate {candidate_id} of trial {trial_hash[:12]}")
                 assert isinstance(scored, Scored)
-                correct = None if scored.verdict.is_correct is None else float(scored.verdict.is_correct)
-                metrics = {"accuracy": correct, "score": scored.verdict.value, **scored.verdict.metrics}
+                metrics = metrics_of(scored.verdict)
                 for name in sorted(metrics):
                     if metric_id in (None, name):
                         yield ScoreRow(trial_hash, candidate_id, name, metrics[name], scored.verdict.details)
@@ -205,12 +201,13 @@ class Projections:
         dimensions = set() if {canonical(k) for k in keys} <= known else dimension_keys(self.database, parts)
         check_keys(keys, known, dimensions)
 
-    def _check_labels(self, parts: list[Part], column: str, wanted: Collection[str] | None) -> None:
+    def check_labels(self, slice_ids: Collection[str] | None, prompt_variant_ids: Collection[str] | None) -> None:
+        """Raises ConfigError for a slice or prompt variant that no trial has."""
         from tripos.results.store_scores import distinct
 
-        if wanted is not None:
-            known = distinct(self.database, parts, column)
-            for name in wanted:
+        for column, wanted in (("slice_id", slice_ids), ("prompt_variant_id", prompt_variant_ids)):
+            known = distinct(self.database, self.parts(), column) if wanted else set()
+            for name in wanted or ():
                 if name not in known:
                     raise ConfigError(unknown(column.removesuffix("_id").replace("_", " "), name, known))
 

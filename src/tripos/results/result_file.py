@@ -15,6 +15,8 @@ import msgspec
 from tripos.core.errors import ConfigError
 
 Key = tuple[str, str, int]
+METRIC = "metrics."
+"""What stands before the name of a scorer's further metric, where that alone would not tell it from a field."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,18 @@ def _record(text: bytes, path: Path, number: int) -> dict[str, Any]:
 
 
 def metric_of(record: dict[str, Any], metric: str) -> float | None:
-    """A record's value of a metric; `accuracy` is `is_correct`. None where it was not measured.
+    """A record's value of a metric; `accuracy` is `is_correct`, `metrics.X` the scorer's own X. None where it was not measured.
 
     Raises:
         ConfigError: the record has no such number; names those it has.
     """
     name = "is_correct" if metric == "accuracy" else metric
     further = (record.get("scoring_metadata") or {}).get("metrics") or {}
-    value = record[name] if name in record else further.get(name)
-    if value is None and name not in record and name not in further and not record.get("error"):
-        numbers = sorted({"accuracy", *further, *(k for k, v in record.items() if isinstance(v, (int, float)) and not isinstance(v, bool))})
+    inner = name.removeprefix(METRIC)
+    value = record[name] if name in record else further.get(inner)
+    if value is None and name not in record and inner not in further and not record.get("error"):
+        named = {f"{METRIC}{key}" if key in record or key == "accuracy" else key for key in further}
+        numbers = sorted({"accuracy", *named, *(k for k, v in record.items() if isinstance(v, (int, float)) and not isinstance(v, bool))})
         raise ConfigError(f"no metric {metric!r} in the records; there are: {', '.join(numbers)}")
     if value is not None and not isinstance(value, (int, float)):
         raise ConfigError(f"{metric!r} is no number in the records (found {value!r})")

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from tripos.core.errors import ConfigError
+from tripos.core.records import Verdict
+from tripos.store.schema import metric_name
 
 _UNITS = frozenset({"seconds", "ms", "usd", "tokens", "joules", "watts", "bytes", "ttft", "latency", "runtime", "cost", "energy"})
 
@@ -17,6 +19,13 @@ def has_unit(metric_id: str) -> bool:
     """Whether a metric is a measurement by its name (`latency_seconds`, `cost_usd`): no score that ends at 1, however small it is."""
     words = metric_id.lower().replace(".", "_").split("_")
     return words[0] in _UNITS or words[-1] in _UNITS
+
+
+def metrics_of(verdict: Verdict) -> dict[str, float | None]:
+    """Every metric of a verdict by the name it can be asked for: `score`, `accuracy`, then the scorer's further ones."""
+    accuracy = None if verdict.is_correct is None else float(verdict.is_correct)
+    further = {metric_name(name): value for name, value in verdict.metrics.items()}
+    return {"score": verdict.value, "accuracy": accuracy, **further}
 
 
 class UnsupportedKey(ConfigError, ValueError):

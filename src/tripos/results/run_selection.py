@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import msgspec
-
 from tripos.core.errors import ConfigError, unknown
 from tripos.results.group_keys import parameters_of
-from tripos.results.overlays import DEFAULT, RESCORED, TRANSFORM, Overlay, choose, choose_transform, named
+from tripos.results.overlays import DEFAULT, RESCORED, TRANSFORM, Overlay, choose, choose_transform, fitting, named
 from tripos.store.database import Database
-from tripos.store.reading import Reader, RunRow
+from tripos.store.reading import Reader, RunRow, json_cell
 
 
 @dataclass(frozen=True)
@@ -26,13 +24,16 @@ class Chosen:
     @cached_property
     def config(self) -> dict[str, Any]:
         """What was asked for."""
-        found: dict[str, Any] = msgspec.json.decode(self.row.config, type=dict)
-        return found
+        return json_cell(self.row.config, f"run.config of run {self.row.run_id}")
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
         """Generation parameters and engine options, as labels."""
         return parameters_of(self.config)
+
+    def has(self, scores: str) -> bool:
+        """Whether there is a scoring of that name or hash, or several."""
+        return scores == DEFAULT or bool(fitting(scores, self.known))
 
     def overlay(self, scores: str, transform: str | None = None) -> str:
         """The hash of a scoring by name; errors as `overlays.choose`."""
@@ -42,13 +43,18 @@ class Chosen:
 
 
 def choose_runs(
-    database: Database, run_ids: Sequence[str] | None = None, benchmark: str | None = None, models: Sequence[str] | None = None
+    database: Database,
+    run_ids: Sequence[str] | None = None,
+    benchmark: str | None = None,
+    models: Sequence[str] | None = None,
+    scores: str = DEFAULT,
 ) -> list[Chosen]:
     """The runs asked for, newest first.
 
     Args:
         run_ids: ids or unique beginnings of them. Without any: the newest run of each configuration of `benchmark` and `models`,
-            less those that only rescored another run (they are scorings of it, chosen by name).
+            less those that only rescored another run (they are scorings of it, chosen by name), and less those that were never
+            scored as `scores` says, unless nothing of a model that was named would be left.
 
     Raises:
         ConfigError: nothing fits; lists what there is.
@@ -69,7 +75,9 @@ def choose_runs(
     if not kept:
         pairs = sorted({f"{r.row.benchmark} x {r.row.model}" for r in picked})
         raise ConfigError(f"{database.url}: no run of {benchmark} with {', '.join(models or ())}; there are: {', '.join(pairs)}")
-    return [Chosen(r.row, _known(database, r, every)) for r in kept]
+    chosen = [Chosen(r.row, _known(database, r, every)) for r in kept]
+    scored = [run for run in chosen if run_ids or run.has(scores)]
+    return scored if scored and {run.row.model for run in scored} >= set(models or ()) else chosen
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class _Read:
     config: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "config", msgspec.json.decode(self.row.config, type=dict))
+        object.__setattr__(self, "config", json_cell(self.row.config, f"run.config of run {self.row.run_id}"))
 
 
 def _newest(every: Sequence[_Read]) -> list[_Read]:

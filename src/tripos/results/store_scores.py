@@ -11,7 +11,6 @@ from collections.abc import Collection, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,10 +23,15 @@ from tripos.results.run_selection import Chosen
 from tripos.results.score_table import Coder, Column, ScoreTable
 from tripos.results.stored_columns import Candidates, Keys, Places, Where, ids_of, read_candidates, read_trials
 from tripos.store.database import Database
+from tripos.store.events import SPAN
+from tripos.store.reading import json_cell
 
 SCORES = {"score": "value", "accuracy": "is_correct"}
 MEASURES = ("latency_seconds", "ttft_seconds", "cost_usd", "energy_joules", "prompt_tokens", "completion_tokens")
 """Columns of the `candidate` table that can be compared like a metric."""
+_WITH_ENERGY = f"""(SELECT k.candidate_id, coalesce(m.energy_joules, k.energy_joules) AS energy_joules FROM candidate k
+    LEFT JOIN measure m ON m.candidate_id = k.candidate_id AND m.position / {SPAN} = k.position / {SPAN}) AS measured"""
+"""Telemetry tells the energy of an answer afterwards, in the same stream."""
 _ALWAYS = ("benchmark_id", "model_id", "run_id", "item_id", "cluster")
 _FEW = 1000
 PENDING = "pending"
@@ -79,7 +83,7 @@ def dimension_keys(database: Database, parts: Sequence[Part]) -> set[str]:
     keys: set[str] = set()
     for part in parts:
         rows = database.execute("SELECT DISTINCT dimensions FROM trial WHERE run_id = ?", (part.run.row.run_id,))
-        keys |= {name for row in rows if row[0] for name in msgspec.json.decode(row[0])}
+        keys |= {name for (text,) in rows for name in json_cell(text, "trial.dimensions")}
     return keys
 
 
@@ -140,7 +144,7 @@ class _Reading:
         metric = self.wanted.metric_id
         table, column, condition = "metric", "value", Where("overlay = ? AND metric_id = ?", (overlay, metric))
         if metric in MEASURES:
-            table, column, condition = "candidate", metric, Where("1 = 1")
+            table, column, condition = _WITH_ENERGY if metric == "energy_joules" else "candidate", metric, Where("1 = 1")
         elif metric in SCORES:
             table, column, condition = "verdict", SCORES[metric], Where("overlay = ?", (overlay,))
         where = Where(condition.sql + narrow.sql, (*condition.parameters, *narrow.parameters))
@@ -248,7 +252,7 @@ def _of_run(run: Chosen, key: str) -> Any:
 
 def _of_dimensions(texts: Column, names: Collection[str]) -> dict[str, Column]:
     """Each distinct JSON text is read once."""
-    read = [msgspec.json.decode(text) if text else {} for text in texts.labels]
+    read = [json_cell(text, "trial.dimensions") for text in texts.labels]
     return {name: texts.relabelled([dimensions.get(name) for dimensions in read]) for name in names}
 
 

@@ -68,8 +68,10 @@ def read_trials(database: Database, columns: Sequence[str], where: Where) -> tup
     """(candidate of each trial, columns of the `trial` table), all in the same order of rows. Not for floating-point columns."""
     sqlite = database.dialect is SQLITE
     wanted = "".join(f", json_group_array({name})" if sqlite else f", json_agg({name})::text" for name in columns)
+    # in SQLite the table lies in the order of its key; sums of floating-point numbers depend on their order in the last bit
+    rows = "trial" if sqlite else "(SELECT * FROM trial ORDER BY run_id, record_id, prompt_variant_id, attempt) AS ordered"
     joined, count, *texts = database.execute(
-        f"SELECT {_identity(sqlite)}, count(*){wanted} FROM trial WHERE {where.sql}", where.parameters
+        f"SELECT {_identity(sqlite)}, count(*){wanted} FROM {rows} WHERE {where.sql}", where.parameters
     )[0]
     return _keys(joined, count), [_texts(text) if text else [] for text in texts]
 

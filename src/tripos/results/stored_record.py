@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tripos.core.errors import ConfigError
+from tripos.core.errors import ConfigError, StoreError
 from tripos.results.run_selection import Chosen
 from tripos.store.database import Database
 from tripos.store.events import Answered, Event, Failed, Scored, TrialPlanned, decode
@@ -87,23 +87,23 @@ def find(repo: Projections, name: str, *, transform_hash: str | None = None, eva
 
 def load(database: Database, found: Found) -> StoredRecord:
     """All events of a candidate."""
-    planned_at = _at(database, found.position)
+    planned_at = _at(database, found.position, found)
     assert isinstance(planned_at.event, TrialPlanned)
     rows = database.execute("SELECT status, position FROM candidate WHERE candidate_id = ?", (found.candidate_id,))
-    answered_at = _at(database, rows[0][1]) if rows and rows[0][0] == "answered" else None
+    answered_at = _at(database, rows[0][1], found) if rows and rows[0][0] == "answered" else None
     failures = database.execute("SELECT position, at, body FROM event WHERE candidate_id = ? ORDER BY at, position", (found.candidate_id,))
     verdicts = database.execute("SELECT overlay, position FROM verdict WHERE candidate_id = ?", (found.candidate_id,))
-    scored_at = next((_at(database, position) for overlay, position in verdicts if overlay == found.overlay), None)
+    scored_at = next((_at(database, position, found) for overlay, position in verdicts if overlay == found.overlay), None)
     return StoredRecord(
         found=found,
         planned=planned_at.event,
         planned_at=planned_at,
         answered=answered_at.event if answered_at is not None and isinstance(answered_at.event, Answered) else None,
         answered_at=answered_at,
-        failures=tuple(At(p, at, e) for p, at, body in failures if isinstance(e := decode(bytes(body)), Failed)),
+        failures=tuple(At(p, at, e) for p, at, body in failures if isinstance(e := decode(bytes(body), _of(found)), Failed)),
         scored=scored_at.event if scored_at is not None and isinstance(scored_at.event, Scored) else None,
         scored_at=scored_at,
-        others=tuple(_at(database, position) for overlay, position in verdicts if overlay != found.overlay),
+        others=tuple(_at(database, position, found) for overlay, position in verdicts if overlay != found.overlay),
     )
 
 
@@ -144,9 +144,15 @@ def _id(run: Chosen) -> str:
     return run.row.run_id
 
 
-def _at(database: Database, position: int) -> At:
+def _at(database: Database, position: int, found: Found) -> At:
     rows = database.execute("SELECT at, body FROM event WHERE position = ?", (position,))
-    return At(position, rows[0][0], decode(bytes(rows[0][1])))
+    if not rows:
+        raise StoreError(f"event {position} {_of(found)} is missing from {database.name}; run `tripos store verify`")
+    return At(position, rows[0][0], decode(bytes(rows[0][1]), _of(found)))
+
+
+def _of(found: Found) -> str:
+    return f"of candidate {found.candidate_id} of trial {found.trial_hash[:12]}"
 
 
 def _names(repo: Projections) -> Iterator[str]:

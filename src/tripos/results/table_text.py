@@ -48,7 +48,7 @@ def _csv(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # a lone carriage return would go unquoted
     writer.writerow(names)
-    writer.writerows([["" if cell is None else _joined(cell) for cell in row] for row in rows])
+    writer.writerows([["" if cell is None else _joined(cell, repr) for cell in row] for row in rows])
     return out.getvalue()
 
 
@@ -59,8 +59,11 @@ def _is_number(cell: Any) -> bool:
     return cell is None or (isinstance(cell, (int, float)) and not isinstance(cell, bool))
 
 
-def _joined(cell: Any) -> Any:
-    return "; ".join(_shown(c) for c in cell) if isinstance(cell, (list, tuple)) else cell
+def _joined(cell: Any, number: Callable[[float], str]) -> Any:
+    """A list as one text; its floating-point numbers as `number` writes them."""
+    if not isinstance(cell, (list, tuple)):
+        return cell
+    return "; ".join(number(c) if isinstance(c, float) else _shown(c) for c in cell)
 
 
 def _shown(cell: Any) -> str:
@@ -68,7 +71,7 @@ def _shown(cell: Any) -> str:
         return ""
     if isinstance(cell, float):
         return f"{cell:.4f}" if cell == 0 or 1e-4 <= abs(cell) < 1e6 else f"{cell:.3g}"
-    return str(_joined(cell))
+    return str(_joined(cell, _shown))
 
 
 def _in_markdown(cell: str) -> str:

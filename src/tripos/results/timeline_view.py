@@ -10,6 +10,7 @@ import msgspec
 from tripos.core.records import Completion, Outcome
 from tripos.results import stored_record, timeline_stages
 from tripos.results.overlays import TRANSFORM
+from tripos.results.rows import metrics_of
 from tripos.results.stored_record import At, StoredRecord
 from tripos.results.timeline import (
     Conversation,
@@ -254,14 +255,12 @@ def _evaluation(record: StoredRecord) -> EvaluationRecord | None:
         return None
     verdict = scored.verdict
     times = grading_times(scored)
-    accuracy = None if verdict.is_correct is None else float(verdict.is_correct)
-    metrics = {"score": verdict.value, "accuracy": accuracy, **verdict.metrics}
     return EvaluationRecord(
         evaluation_hash=scored.overlay,
         status="ok" if verdict.outcome.of_model else "error",
         outcome=Outcome(verdict.outcome).value,
         is_correct=verdict.is_correct,
-        metric_scores=[MetricScore(metric_id=name, value=value) for name, value in metrics.items()],
+        metric_scores=[MetricScore(metric_id=name, value=value) for name, value in metrics_of(verdict).items()],
         details=verdict.details,
         reference_hash=scored.reference_hash,
         judge_cost_usd=scored.judge_cost_usd,

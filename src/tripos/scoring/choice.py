@@ -7,7 +7,8 @@ r"""Multiple choice: the prompt, the letter read out of free text, and the verdi
    a statement may name the full text of one option instead of its letter;
 2. a last box that holds the full text of exactly one option;
 3. a first or last line that is nothing but a letter, or a letter with its own option's text;
-4. the full text of exactly one option in the last paragraph.
+4. the one letter of which a sentence says that it is the answer ("Option C is correct.", "(C) is the right choice");
+5. the full text of exactly one option in the last paragraph.
 
 Several letters ("A and C", every option declared in turn, two declarations side by side that disagree) are ambiguous, as
 is no letter at all: there a judge may decide, and without a judge the answer counts as wrong.
@@ -61,6 +62,14 @@ _ENDS = re.compile(
 )
 _ONLY_LETTER = re.compile(r"[\s>•-]*(?:option|choice)?\s*[(\[⟨<]*\s*([A-Za-z])\s*[)\]⟩>]*\s*[.:]?\s*", re.IGNORECASE)
 _LETTERED = re.compile(r"[\s>•-]*[(\[⟨]?([A-Z])[)\]⟩]?\s*[.:)]\s*(\S.*)")
+_BACKWARDS = re.compile(
+    r"""(?:(?P<named>\b(?i:option|choice|letter)\s+)|(?:^|[\n.,;:!?]|\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that|think|believe)\b)\s*)[(\[]?(?P<letter>[A-Z])[)\]]?\s+(?:is|must\s+be)\s+
+        (?:(?:therefore|thus|hence|clearly|indeed)\s+)?
+        (?:the\s+(?:(?:only|one|single|most\s+likely)\s+)?(?:(?:correct|right|best)\s+(?:one|answer|option|choice)|answer)|(?P<bare>correct|right))
+        (?=\s*(?:[.,;:!)\]]|$|\n|because\b|since\b|as\b))""",
+    re.VERBOSE,
+)
+_ANSWER_TAG = re.compile(r"<answer>\s*([^<>]{1,200}?)\s*</answer>", re.IGNORECASE)
 _VERDICT = re.compile(r"[*\s]*verdict\s*:\s*\**\s*\(?(none|[a-z])\)?\s*\.?[*\s]*", re.IGNORECASE)
 
 
@@ -102,7 +111,7 @@ class ChoiceLetter:
     """
 
     name: ClassVar[str] = "choice_letter"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     stop: str | None = None
 
     def __call__(self, sample: Sample, text: str) -> Extraction:
@@ -112,7 +121,7 @@ class ChoiceLetter:
         if not text.strip():
             return Extraction(how="nothing to read", ambiguous=False)
         options = _Options(sample)
-        for rule in (_declared, _boxed_text, _line, _option_text):
+        for rule in (_declared, _boxed_text, _line, _said_backwards, _option_text):
             found = rule(text, options)
             if found is not None:
                 return found
@@ -261,6 +270,19 @@ def _letter_of_line(line: str, options: _Options) -> str | None:
     return lettered[1] if SequenceMatcher(None, own, said[:1000], autojunk=False).ratio() > 0.9 else None
 
 
+def _said_backwards(text: str, options: _Options) -> Extraction | None:
+    said = {
+        match["letter"]
+        for match in _BACKWARDS.finditer(text)
+        if match["letter"] in options.valid
+        and not _is_denied(text, match.start("letter"))
+        and (match["named"] or not match["bare"])  # "A is right": who knows what A is
+    }
+    if len(said) > 1:
+        return Extraction(how=f"several letters: {', '.join(sorted(said))}", ambiguous=True)
+    return Extraction(answer=said.pop(), how="said to be the answer") if said else None
+
+
 def _option_text(text: str, options: _Options) -> Extraction | None:
     paragraph = [block for block in re.split(r"\n\s*\n", text) if block.strip()][-1]
     plain = _norm(paragraph)
@@ -281,7 +303,7 @@ def _option_text(text: str, options: _Options) -> Extraction | None:
 
 def _plain(text: str) -> str:
     """Without bold, math delimiters and text commands; a box becomes ⟨content⟩."""
-    text = text.replace("⟨", "(").replace("⟩", ")")
+    text = _ANSWER_TAG.sub(r"\nAnswer: \1\n", text.replace("⟨", "(").replace("⟩", ")").replace("：", ":"))
     for box in reversed(boxes(text)):
         text = f"{text[: box.start]}⟨{box.content}⟩{text[box.end :]}"
     for _ in range(3):

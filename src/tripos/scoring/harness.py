@@ -78,8 +78,12 @@ class Bench:
 
 
 @asynccontextmanager
-async def run_harness(argv: Sequence[str], files: Mapping[str, str], seconds: float, *, containers: str) -> AsyncIterator[tuple[Path, str]]:
+async def run_harness(
+    argv: Sequence[str], files: Mapping[str, str], seconds: float, *, containers: str, python: str = sys.executable
+) -> AsyncIterator[tuple[Path, str]]:
     """Runs `python -m …` in a new directory that holds `files`; gives the directory, while it lasts, and the last words said.
+
+    `python` is the interpreter that has the harness, this one unless another is named.
 
     Keys of model providers are not passed on. Whatever exit status the harness has, its reports decide. Where it has to be
     ended, so are the containers that have `containers` in their names.
@@ -93,7 +97,7 @@ async def run_harness(argv: Sequence[str], files: Mapping[str, str], seconds: fl
             (folder / relative).write_text(content, encoding="utf-8", errors="surrogatepass", newline="")
         environment = {key: value for key, value in os.environ.items() if not key.endswith("_API_KEY")}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, *argv),
+            *(python, *argv),
             cwd=folder,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,

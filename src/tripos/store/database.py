@@ -44,8 +44,6 @@ class Database:
         self.url, self.read_only = url, read_only
         if "://" in url and not url.startswith(("sqlite:///", "postgresql://", "postgres://")):
             raise StoreError(f"--store {without_password(url)}: a store is a path, sqlite:///path or postgresql://…")
-        if "://" in url and not url.startswith(("sqlite:///", "postgresql://", "postgres://")):
-            raise StoreError(f"--store {without_password(url)}: a store is a path, sqlite:///path or postgresql://…")
         self.dialect = POSTGRESQL if is_postgresql(url) else SQLITE
         with self._errors():
             self._connection = self._open_postgresql() if self.dialect is POSTGRESQL else self._open_sqlite()

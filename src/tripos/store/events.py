@@ -197,8 +197,8 @@ def encode(event: Event) -> bytes:
     return _encode(event)
 
 
-def decode(body: bytes) -> Event:
-    """An event from its body.
+def decode(body: bytes, of: str = "of the store") -> Event:
+    """An event from its body; `of` says in an error whose it is.
 
     Raises:
         StoreError: it is damaged, or of a kind that this version does not know.
@@ -206,7 +206,7 @@ def decode(body: bytes) -> Event:
     try:
         event: Event = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StoreError(f"an event cannot be read ({error}): {body[:80]!r}; run `tripos store verify`") from error
+        raise StoreError(f"an event {of} cannot be read ({error}): {body[:80]!r}; run `tripos store verify`") from error
     return event
 
 

@@ -21,8 +21,10 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
+from tripos.core.errors import StoreError
 from tripos.store.database import Database
 from tripos.store.events import SPAN, Answered, Event, Failed, Measured, RunEnded, RunStarted, Scored, Stored, TrialPlanned, decode
+from tripos.store.schema import metric_name
 
 _plain = msgspec.json.Encoder(order="sorted").encode
 
@@ -167,10 +169,15 @@ def _verdicts(database: Database, batch: Sequence[Stored], before: dict[str, _Kn
             database.execute("DELETE FROM metric WHERE candidate_id = ? AND overlay = ?", (name, overlay))
     if best:
         database.execute_many(_VERDICT, [_verdict_row(s, e) for s, e in best.values()])
-    metrics = [(name, overlay, metric, _number(v)) for (name, overlay), (_, e) in best.items() for metric, v in e.verdict.metrics.items()]
+    metrics = [row for (name, overlay), (_, e) in best.items() for row in _metric_rows(name, overlay, e)]
     if metrics:
         database.execute_many(_METRIC, metrics)
     return late
+
+
+def _metric_rows(name: str, overlay: str, e: Scored) -> list[Row]:
+    named = {_text(metric_name(metric)): _number(value) for metric, value in e.verdict.metrics.items()}
+    return [(name, overlay, metric, value) for metric, value in named.items()]
 
 
 def _graded_what_counts(stored: Stored, event: Scored, counting: _Known | None, numbers: dict[str, int]) -> bool:
@@ -200,6 +207,8 @@ def _run(database: Database, run_id: str) -> None:
     if not starts:
         return
     started_at, first = starts[0]
+    if any(start.run_key != first.run_key for _, start in starts):
+        raise StoreError(f"run {run_id}: two configurations have this id; use another store for one of them")
     newest = starts[-1][1]
     at, last = events[-1]
     status, ended_at = (last.status, at) if isinstance(last, RunEnded) else ("running", None)

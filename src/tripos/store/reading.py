@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import zstandard
@@ -49,6 +49,24 @@ class RunRow(NamedTuple):
     provenance: str
 
 
+def json_cell(text: str | None, where: str) -> dict[str, Any]:
+    """The object in a cell of JSON; an empty one for NULL.
+
+    Args:
+        where: `table.column` and whatever else tells the row, for the error.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    if not text:
+        return {}
+    try:
+        found: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise StoreError(f"{where} is damaged ({error}): {text[:60]!r}; run `tripos store rebuild`") from error
+    return found
+
+
 class Reader:
     """Reads over one connection."""
 
@@ -77,7 +95,7 @@ class Reader:
 
     def runs(self) -> list[RunRow]:
         """All runs, newest first."""
-        return [RunRow(*row) for row in self.database.execute("SELECT * FROM run ORDER BY started_at DESC")]
+        return [RunRow(*row) for row in self.database.execute("SELECT * FROM run ORDER BY started_at DESC, run_id")]
 
     def run(self, run_id: str) -> RunRow:
         """A run by its id or a unique beginning of it.
@@ -142,9 +160,10 @@ class Reader:
             LEFT JOIN measure m ON m.candidate_id = t.candidate_id AND m.position / {SPAN} = k.position / {SPAN}
             WHERE t.run_id = ? ORDER BY t.record_id, t.prompt_variant_id, t.attempt"""
         for planned_body, candidate_body, scored_body, position, *share in self.database.stream(sql, (overlay, run_id)):
-            planned = decode(bytes(planned_body))
-            candidate = decode(bytes(candidate_body)) if candidate_body is not None else None
-            scored = decode(bytes(scored_body)) if scored_body is not None else None
+            of = f"of run {run_id}"
+            planned = decode(bytes(planned_body), of)
+            candidate = decode(bytes(candidate_body), of) if candidate_body is not None else None
+            scored = decode(bytes(scored_body), of) if scored_body is not None else None
             if isinstance(candidate, Answered) and share != _NOTHING:
                 candidate = msgspec.structs.replace(candidate, telemetry=dict(zip(_MEASURES, share, strict=True)))
             assert isinstance(planned, TrialPlanned) and (scored is None or isinstance(scored, Scored))

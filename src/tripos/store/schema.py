@@ -34,6 +34,17 @@ PROJECTIONS = {
 }
 """The derived tables, each with its key."""
 
+TAKEN = frozenset(
+    ("score", "accuracy", "latency_seconds", "ttft_seconds", "cost_usd", "energy_joules", "prompt_tokens", "completion_tokens")
+)
+"""What is a metric of every verdict or answer, under names that a scorer's further metrics therefore cannot have."""
+
+
+def metric_name(name: str) -> str:
+    """What a scorer's further metric is called: `metrics.accuracy` where its own name is taken, as in tables of results."""
+    return f"metrics.{name}" if name in TAKEN else name
+
+
 _FIRST = """
 CREATE TABLE stream (                 -- one a process that wrote
     number INTEGER PRIMARY KEY, stream_id {key} NOT NULL UNIQUE

@@ -107,6 +107,29 @@ async def test_what_is_wrong_with_the_case_is_not_the_solutions_fault(box: Box, 
     assert record["outcome"] == "case_error" and record["error"], record
 
 
+async def test_a_device_is_measured_between_moving_inputs_there_and_outputs_back(box: Box) -> None:
+    """The way of a GPU, gone with a processor under another name."""
+    record = await box.evaluate(job(GELU, SAME, device="cpu:0"))
+    assert record["outcome"] in ("ok", "noisy") and record["unclocked_ms"]["baseline"] > 0 and "suspicion" not in record
+    early = """
+import struct, sys
+def do_window(self, slots):
+    end = self.channel.end
+    self.channel.send({"ok": True})
+    end.recv(1)
+    outputs = [self.models[""](*self.slots[slot]) for slot in slots]
+    for _ in range(2):
+        end.sendall(b"s")
+        end.recv(1) if _ == 0 else None
+    end.sendall(struct.pack(f"<q{len(outputs)}Q", len(outputs), *(y.data_ptr() for y in outputs)))
+    end.recv(1)
+    return {}
+sys.modules["inside.worker"].Worker.do_window = do_window
+"""
+    record = await box.evaluate(job(GELU, SAME + early, device="cpu:0"))
+    assert record["suspicion"] == "unclocked_work", record
+
+
 async def test_many_at_once(box: Box) -> None:
     wrong = SAME.replace("1.0 +", "1.1 +")
     records = await asyncio.gather(*(box.evaluate(job(GELU, each, timing=None)) for each in [SAME, wrong] * 6))

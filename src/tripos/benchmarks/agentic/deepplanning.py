@@ -2,18 +2,18 @@
 
 Source: `Qwen/DeepPlanning` on the hub (Apache-2.0): `database_level{1,2,3}.tar.gz`, in each `case_N/` with `validation_cases.json`
 (`query`, `ground_truth_products` [{product_id, name}], `ground_truth_coupons` {name: how many}), `products.jsonl`, `user_info.json` and
-`cart.json`. 50 + 50 + 20 cases. `--data` names a directory with the archives, packed or unpacked; `--subset` is level1 (wishes),
-level2 (and a budget) or level3 (and coupons), without it all three. Code: github.com/QwenLM/Qwen-Agent, `benchmark/deepplanning`.
-The travel half, another protocol, is left out as by OpenJarvis.
+`cart.json`. 50 + 50 + 20 cases. `--data` names a directory with the archives, packed or unpacked; `--subset` is level1 (wishes), level2
+(and a budget) or level3 (and coupons), without it all three. Code: github.com/QwenLM/Qwen-Agent, `benchmark/deepplanning`. The travel
+half, another protocol, is left out as by OpenJarvis.
 
 Scoring, by rule: what is in the cart against the reference cart. Official, as metrics: `match_rate` = (reference products in the cart +
-coupons with the exact number) / (reference products + coupons), and `case_score` = 1 where that is 1; things beyond the reference
-cost nothing there, so that a cart with the whole shop is perfect. Here they do: `is_correct` = all of the reference and nothing else,
-value = matches / max(reference, given), which is `match_rate` where nothing is superfluous; `precision` and `superfluous` say how far
-the two are apart. OpenJarvis asks a judge about a travel plan and forgets the coupons.
+coupons with the exact number) / (reference products + coupons), and `case_score` = 1 where that is 1; things beyond the reference cost
+nothing there, so that a cart with the whole shop is perfect. Here they do: `is_correct` = all of the reference and nothing else, value =
+matches / max(reference, given), which is `match_rate` where nothing is superfluous; `precision` and `superfluous` say how far the two
+are apart. OpenJarvis asks a judge about a travel plan and forgets the coupons.
 
-**A single reply** (backend `direct`) sees the whole catalogue, with delivery times worked out, and names the cart at once: it searches by
-reading where the official agent searches by tools, so the figure is not the published one. Recorded trajectories are graded by
+**A single reply** (backend `direct`) sees the whole catalogue, with delivery times worked out, and names the cart at once: it searches
+by reading where the official agent searches by tools, so the figure is not the published one. Recorded sessions that put something into the cart are graded by
 playing their cart calls against the case's own shop, as its tools do; `complete` says whether they ended by themselves, and officially a
 model is not ranked where more than a tenth did not (`incomplete_rate` and `valid` among the aggregates, of recorded ones only).
 """
@@ -108,7 +108,7 @@ class CartMatch:
     def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
         """The verdict; a reply without a readable cart is wrong."""
         path = trajectory(answer.completion, answer.text)
-        if path.recorded:
+        if path.recorded and any(call.name.endswith("_to_cart") for call in path.calls):
             about = sample.metadata
             cart = Cart({str(p["product_id"]): p for p in about["products"]}, about["user"], dict(about["start"])).play(path.calls)
             return _compared(sample, answer, cart.items, cart.coupons, complete=bool(path.answer))

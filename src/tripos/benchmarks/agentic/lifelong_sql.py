@@ -1,8 +1,8 @@
 """Plays SQL programs on a table of its own each, inside a sandbox. Standard library only; started from a file.
 
-Reads a JSON object from stdin: "table" {"name", "columns" [[name, type], ...], "rows"} and "programs", a list of texts. Says one JSON list
-on stdout, for each program {"rows": what its last query returned or null, "error": null or why it stopped, "state": the table's rows after it}.
-Text is compared without regard to case, as MySQL does by default.
+Reads a JSON object from stdin: "table" {"name", "columns" [[name, type], ...], "rows"} and "programs", a list of texts. Says one JSON
+list on stdout, for each program {"rows": what its last query returned or null, "error": null or why it stopped, "state": the rows of
+the table after it}. Text is compared without regard to case, as MySQL does by default.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ from tripos.core.records import JSON, Extraction, Outcome, Sample, Verdict
 from tripos.scoring.scorer import Answer, Instruments, scorer
 from tripos.scoring.structured import graded, unreadable
 
-KEY, VERSION = "toolcall15", 1
+KEY = "toolcall15"
+VERSION = 1
 SUBSETS = ("original", "variants")
 SYSTEM = (
     "You are an assistant who can use tools. Use a tool only where the request needs it, and answer what you know or can work out at once "

@@ -61,18 +61,23 @@ def test_quantiles_are_students() -> None:
         assert quantile == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-4)
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Rounds differ by 1 %, pairs within a round by 5 % with outliers; 2,000 measurements of a true speedup of 1."""
-    source, covered, repeats = random.Random(1), 0, 2000
-    for _ in range(repeats):
-        rounds = []
-        for _ in range(5):
-            shift = source.gauss(0, 0.01)
-            rounds.append([math.exp(shift + source.gauss(0, 0.05) + (source.random() < 0.1) * source.gauss(0, 0.5)) for _ in range(15)])
-        result = speedup(rounds)
-        assert result.low is not None and result.high is not None
-        covered += result.low <= 1.0 <= result.high
-    assert abs(covered / repeats - 0.95) < 3 * math.sqrt(0.95 * 0.05 / repeats)
+def simulated(source: random.Random, shift: float, spread: float, outliers: float, pairs: int) -> list[list[float]]:
+    """Five rounds of a true speedup of 1: their memory lies differently, their pairs scatter, some pairs are far off."""
+
+    def ratio(here: float) -> float:
+        return math.exp(here + source.gauss(0, spread) + (source.random() < outliers) * source.gauss(0, 6 * spread))
+
+    return [[ratio(here) for _ in range(pairs)] for here in (source.gauss(0, shift) for _ in range(5))]
+
+
+@pytest.mark.parametrize(("shift", "spread", "outliers", "pairs"), [(0.01, 0.01, 0.1, 15), (0.01, 0.05, 0.1, 15), (0.01, 0.05, 0.6, 5)])
+def test_the_interval_covers_the_truth_as_often_as_it_says(shift: float, spread: float, outliers: float, pairs: int) -> None:
+    """Of all, and of those that are narrow enough to count: on a busy machine (the last setting) these are a lucky choice."""
+    source = random.Random(1)
+    results = [speedup(simulated(source, shift, spread, outliers, pairs)) for _ in range(3000)]
+    for chosen in (results, [result for result in results if not result.noisy]):
+        covered = sum((result.low or 0) <= 1.0 <= (result.high or 0) for result in chosen) / len(chosen)
+        assert covered > 0.95 - 3 * math.sqrt(0.95 * 0.05 / len(chosen)), (covered, len(chosen))
 
 
 def test_ranks_are_those_of_the_sign_test() -> None:

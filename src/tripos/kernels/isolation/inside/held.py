@@ -47,9 +47,13 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """Of a timed window: seconds until the worker answered and had been looked at, addresses of the outputs, what was seen."""
+    """Of a timed window: seconds until the worker answered and had been looked at, addresses of the outputs, what was seen.
+
+    `aside` are the seconds before and after those, in which a staged worker moves inputs and outputs, or says so.
+    """
 
     seconds: float
+    aside: float
     addresses: memory.Numbers
     seen: bytearray
 
@@ -58,7 +62,7 @@ class Held:
     """One worker process, asked for from the zygote."""
 
     def __init__(self, zygote: socket.socket, role: str) -> None:
-        zygote.send(b"w")
+        zygote.send(role[:1].encode())
         _, descriptors, _, _ = socket.recv_fds(zygote, 16, 2)
         if len(descriptors) != 2:
             raise Failed("", "infrastructure_failed", "the zygote could not fork a worker")
@@ -121,19 +125,21 @@ class Held:
         self.must_have_rested()
         try:
             wire.end.send(b"g")
-            began = time.monotonic()
+            let_go = began = time.monotonic()
             self.let_go()
             if staged:
                 wire.exactly(1, deadline)
                 began = time.monotonic()
                 wire.end.send(b"g")
                 wire.exactly(1, deadline)
-                seconds = time.monotonic() - began
+                ended = time.monotonic()
             (told,) = struct.unpack("<q", wire.exactly(8, deadline))
             if told == count:
                 addresses = np.frombuffer(wire.exactly(8 * count, deadline), dtype=np.uint64)
-                seen = look(addresses)
-                return Answer(seconds if staged else time.monotonic() - began, addresses, seen)
+                answered, seen = time.monotonic(), look(addresses)
+                if not staged:
+                    answered = ended = time.monotonic()
+                return Answer(ended - began, began - let_go + answered - ended, addresses, seen)
             if told == -1:
                 self._reply(deadline)  # raises what the model has raised
             raise self.fail("wrong_structure", f"{told} output tensors in a timed window where {count} were expected")

@@ -71,7 +71,9 @@ class Evaluation:
         checked = check.check(self, reference, candidate)
         self.record |= checked.record
         if self.record["outcome"] == "ok" and job["timing"] is not None:
-            self.caller.send({"want": "device"})  # others must not run beside a measurement
+            for worker in self.workers:
+                worker.stop()  # while it waits for its turn, somebody else is measured
+            self.caller.send({"want": "device"})
             self.caller.receive(None)
             self.enter(MEASURE)
             measure.measure(self, reference, candidate, carried, checked)
@@ -91,7 +93,8 @@ class Evaluation:
         self.workers.append(held)
         job = self.job
         held.ask("start", time.monotonic() + 60, threads=job["threads"], device=job["device"], environment=job["environment"])
-        self.record.setdefault("containment", held.containment)
+        if role == CANDIDATE:
+            self.record["containment"] = held.containment
         return held
 
     def candidate(self, carried: list[Any]) -> Held:

@@ -4,7 +4,8 @@ A *pair* is the two measured one right after the other on the same inputs, so th
 *round* is many pairs of the same two processes. Where a process's memory happens to lie makes it a per cent or more faster
 or slower for as long as it lives, so one round, however long, can be wrong; the unit of the interval is therefore the
 round (Kalibera and Jones, Rigorous benchmarking in reasonable time, ISMM 2013): the mean of the rounds' median log ratios
-with Student's t interval, carried back to the ratio.
+with Student's t interval, carried back to the ratio. Five rounds that agree by luck would make that interval too narrow, and
+only narrow ones count (wide ones are `noisy`); so it is widened to hold the sign-test interval of the median of all pairs.
 """
 
 from __future__ import annotations
@@ -43,7 +44,11 @@ def speedup(rounds: Sequence[Sequence[float]]) -> Speedup:
         return Speedup(math.exp(mean), None, None, pairs, 1)
     spread = math.sqrt(sum((each - mean) ** 2 for each in logs) / (count - 1) / count)
     half = T_QUANTILES[count - 2] * spread
-    return Speedup(math.exp(mean), math.exp(mean - half), math.exp(mean + half), pairs, count)
+    low, high = math.exp(mean - half), math.exp(mean + half)
+    everything, rank = sorted(ratio for ratios in rounds for ratio in ratios), _rank(pairs)
+    if rank is not None:
+        low, high = min(low, everything[rank]), max(high, everything[-1 - rank])
+    return Speedup(math.exp(mean), low, high, pairs, count)
 
 
 def settled(ratios: Sequence[float], precision: float) -> bool:

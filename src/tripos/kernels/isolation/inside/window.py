@@ -2,7 +2,7 @@
 
 The judge notes the time, lets the worker go, waits for the addresses of the outputs, reads elements at secret positions of
 every output where they lie, and only then stops the clock. So whatever is not finished by then is wrong, whatever was
-prepared before is stale, and a clock, a thread or a message of the candidate's has no part in it. Looking costs some ten
+prepared before is stale, and a clock, a thread or a message of the candidate's has no part in it. Looking costs some tens of
 microseconds, which stay in the time of both sides: taken off, they would be a present to a candidate that answers too early.
 """
 
@@ -30,6 +30,7 @@ class Side:
     Attributes:
         seconds: of each window of pairs, without the cost of an empty one.
         cores: how many it kept busy, on average, in each window.
+        aside: seconds of each window that the clock did not count (see `Answer`).
         seen: the elements that were looked at, one tensor a look.
         whole: all outputs (and inputs that are changed in place) of one call.
     """
@@ -39,6 +40,7 @@ class Side:
     layout: list[dict[str, Any]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     cores: list[float] = field(default_factory=list)
+    aside: list[float] = field(default_factory=list)
     seen: list[torch.Tensor] = field(default_factory=list)
     whole: list[torch.Tensor] = field(default_factory=list)
 
@@ -74,6 +76,7 @@ def run(side: Side, plan: Plan, deadline: float, staged: bool) -> float:
     answer = held.window(len(plan.fresh) * len(side.layout), deadline, staged, lambda told: glance.take(held.pid, told))
     held.stop()
     side.cores.append((held.cpu_seconds() - used) / (time.monotonic() - began))
+    side.aside.append(answer.aside)
     side.seen = glance.split(answer.seen)
     side.whole = [] if plan.whole is None else _whole(side, plan, answer.addresses)
     held.finish(deadline)

@@ -18,7 +18,7 @@ import select
 import signal
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -55,7 +55,7 @@ class Zygote:
                         return
                     judges.append(self._fork_judge(socket.socket(fileno=descriptors[0])))
                 elif data:
-                    self._fork_worker(ready)
+                    self._fork_worker(ready, data)
                 else:
                     judges.remove(ready)
                     ready.close()
@@ -70,15 +70,18 @@ class Zygote:
         theirs.close()
         return ours
 
-    def _fork_worker(self, asker: socket.socket) -> None:
-        """Answers the judge with two descriptors: the worker's channel, and the pipe on which its keeper tells its fate."""
+    def _fork_worker(self, asker: socket.socket, role: bytes) -> None:
+        """Answers the judge with two descriptors: the worker's channel, and the pipe on which its keeper tells its fate.
+
+        A reference has no limit of processes: where all workers are one user, a candidate could use that up.
+        """
         ours, theirs = socket.socketpair()
         fate, tell = os.pipe()
         self.forked += 1
         if os.fork() == 0:
             with _ending():
                 _become(theirs, tell)
-                self._keep(theirs, tell)
+                self._keep(theirs, tell, self.limits if role == b"c" else replace(self.limits, processes=None))
         theirs.close()
         os.close(tell)
         with contextlib.suppress(ConnectionError):  # the judge is gone, and the keeper will see it
@@ -86,7 +89,7 @@ class Zygote:
         ours.close()
         os.close(fate)
 
-    def _keep(self, channel: socket.socket, tell: int) -> None:
+    def _keep(self, channel: socket.socket, tell: int, limits: confine.Limits) -> None:
         """The keeper: parent of one worker, outside its namespaces. Watches its memory, tells how it ended; ends it with the judge."""
         done = confine.separate()
         heard, trouble = os.pipe()
@@ -94,7 +97,7 @@ class Zygote:
         if child == 0:
             with _ending():
                 _keep_only(channel, trouble)
-                _be_worker(self, channel, trouble)
+                self._be_worker(channel, trouble, limits)
         os.close(trouble)
         channel.close()
         with open(heard) as settled:  # noqa: PTH123
@@ -107,7 +110,7 @@ class Zygote:
         watched.register(os.pidfd_open(child), select.POLLIN)
         watched.register(tell, 0)  # an error is reported unasked: nobody holds the other end, the judge is gone
         while not (happened := watched.poll(WATCH_SECONDS * 1000)):
-            if _memory_bytes() > self.limits.memory_bytes:
+            if _memory_bytes() > limits.memory_bytes:
                 os.kill(child, signal.SIGKILL)
                 _tell(tell, {"stopped": "memory"})
                 return
@@ -116,20 +119,19 @@ class Zygote:
             return
         _tell(tell, {"status": os.waitpid(child, 0)[1]})
 
-
-def _be_worker(zygote: Zygote, channel: socket.socket, trouble: int) -> None:
-    os.setsid()
-    user = None if zygote.first_user is None else zygote.first_user + zygote.forked % USERS
-    report: dict[str, Any]
-    try:
-        report = {"containment": confine.settle(zygote.limits, user, zygote.filter_)}
-    except OSError as error:
-        report = {"trouble": f"{error}"}
-    os.write(trouble, json.dumps(report).encode())
-    os.close(trouble)
-    if "trouble" not in report:
-        gc.freeze()
-        Worker(Channel(channel)).serve()
+    def _be_worker(self, channel: socket.socket, trouble: int, limits: confine.Limits) -> None:
+        os.setsid()
+        user = None if self.first_user is None else self.first_user + self.forked % USERS
+        report: dict[str, Any]
+        try:
+            report = {"containment": confine.settle(limits, user, self.filter_)}
+        except OSError as error:
+            report = {"trouble": f"{error}"}
+        os.write(trouble, json.dumps(report).encode())
+        os.close(trouble)
+        if "trouble" not in report:
+            gc.freeze()
+            Worker(Channel(channel)).serve()
 
 
 class _ending:
