@@ -24,6 +24,7 @@ from tripos.kernels.contract import as_solution
 from tripos.kernels.evaluate import Conditions, Evaluator
 from tripos.kernels.isolation.box import Timing
 
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 NOTHING = """
 import torch
 from torch import nn
@@ -43,7 +44,7 @@ def get_init_inputs():
 def main() -> None:
     options = _options()
     discovery = discover(own_cases(), tiers=options.tiers or None, cases=options.cases or None)
-    beside = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(options.busy)]
+    beside = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(options.busy)]
     try:
         print(f"{len(discovery.cases)} cases, {options.repeats} repeats, {options.threads} threads, {options.busy} busy loops, ", end="")
         print(f"load {os.getloadavg()[0]:.1f} of {len(os.sched_getaffinity(0))} cores")

@@ -37,7 +37,7 @@ assert sorted(loaded) == ["tripos.benchmarks.benchmark", "tripos.benchmarks.outl
     ],
 )
 def test_a_decorator_that_cannot_be_read_is_never_guessed(decorator: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - which of its words does not matter: the registry is asked instead
+    with pytest.raises(ValueError):
         list(outline._read(f'"""A module."""\n\n{decorator}\n'))
     monkeypatch.setattr(outline, "_read", _refuse)
     assert outlines() == [Outline(key, entry.category, entry.summary) for key, entry in benchmarks.items()]
@@ -48,5 +48,18 @@ def _refuse(text: str) -> list[Outline]:
 
 
 def test_constants_and_long_texts_are_read() -> None:
-    text = 'import x\nKEY = "my-key"\n\n@benchmark(\n    KEY,\n    category="a",\n    summary=(\n        "one "\n        "two (three)"\n    ),\n    size=str(3),\n)\ndef f(options): ...\n'
+    text = """import x
+KEY = "my-key"
+
+@benchmark(
+    KEY,
+    category="a",
+    summary=(
+        "one "
+        "two (three)"
+    ),
+    size=str(3),
+)
+def f(options): ...
+"""
     assert list(outline._read(text)) == [Outline("my-key", "a", "one two (three)")]

@@ -109,6 +109,35 @@ def test_an_unknown_tag_names_those_there_are(tmp_path: Path) -> None:
         list(BenchmarkResult.open(tmp_path / "t.db").iter_tagged_examples(tag="lnog"))
 
 
+# ---------------------------------------------------------------------------------------------------- what is not scored
+
+
+def test_attempts_that_failed_widen_the_bounds_of_a_comparison(tmp_path: Path) -> None:
+    for model, kept in (("steady", 4), ("flaky", 1)):
+        made = [Made(f"r{i}", float(i % 2), attempt=k, failed=k >= kept) for i in range(20) for k in range(4)]
+        write_run(tmp_path / "t.db", model, made)
+    (row,) = BenchmarkResult.open(tmp_path / "t.db").paired_compare(metric_id="accuracy", baseline_model_id="steady")
+    assert (row["pair_count"], row["treatment_missing"], row["delta_mean"]) == (20, 0, 0.0), "every record was scored once at least"
+    assert row["delta_bounds"] == pytest.approx((-0.375, 0.375)), "three answers of four are not known"
+
+
+def test_a_verdict_that_lost_attempts_could_reverse_says_so(tmp_path: Path) -> None:
+    for model, value in (("low", 0.0), ("high", 1.0)):
+        made = [Made(f"r{i}", value, attempt=k, failed=k > 0 and model == "high") for i in range(20) for k in range(4)]
+        write_run(tmp_path / "t.db", model, made + [Made(f"s{i}", 1 - value, attempt=k) for i in range(6) for k in range(4)])
+    (row,) = BenchmarkResult.open(tmp_path / "t.db").paired_compare(metric_id="accuracy", baseline_model_id="low")
+    assert row["delta_bounds"] == pytest.approx(((5 - 6) / 26, 14 / 26))
+    assert row["decision"] == "better" and "could reverse" in row["notices"][0]
+
+
+def test_seconds_have_no_bounds_and_no_share_of_cut_answers(tmp_path: Path) -> None:
+    for model, seconds in (("slow", 0.4), ("quick", 0.2)):
+        made = [Made(f"r{i}", 0.0, latency_seconds=seconds, outcome=Outcome.TRUNCATED) for i in range(30)]
+        write_run(tmp_path / "t.db", model, [*made, Made("lost", failed=True)])
+    (row,) = BenchmarkResult.open(tmp_path / "t.db").paired_compare(metric_id="latency_seconds", baseline_model_id="slow")
+    assert (row["decision"], row["delta_bounds"], row["notices"]) == ("better", None, ())
+
+
 # --------------------------------------------------------------------------------------------------------------- overlays
 
 

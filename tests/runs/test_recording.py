@@ -47,6 +47,18 @@ def test_an_answer_comes_back_as_it_was(tmp_path: Path) -> None:
     recording.close()
 
 
+def test_turns_come_back_as_they_were(tmp_path: Path) -> None:
+    turns = [{"role": "assistant", "content": "Done."}, {"role": "environment", "reward": 1.0}]
+    recording = open_recording(str(file(tmp_path, line(turns=turns), line("r2", turns=None))), spec())
+    done, plain = recording.lookup("r1", 0, "default"), recording.lookup("r2", 0, "default")
+    assert done is not None and plain is not None
+    assert (done.turns, plain.turns) == (tuple(turns), ())
+    recording.close()
+    for wrong in ("Done.", [1], {"role": "assistant"}):
+        with pytest.raises(ConfigError, match="turns is no list of objects"):
+            open_recording(str(file(tmp_path, line(turns=wrong))), spec())
+
+
 def test_attempts_and_prompt_variants_are_kept_apart(tmp_path: Path) -> None:
     lines = [line(attempt=n, prompt_variant_id=way, model_answer=f"{way} {n}") for n in range(2) for way in ("default", "cot")]
     recording = open_recording(str(file(tmp_path, *lines)), spec())

@@ -67,3 +67,10 @@ def test_a_run_that_breaks_does_not_stop_the_others(tmp_path: Path) -> None:
     examples, directory, mail = json.loads(run.stdout)["runs"]
     assert "validation" in examples["error"] and "is no file" in directory["error"] and mail["error"] is None
     assert summary(tmp_path / "results" / "email_triage_sim.jsonl")["status"] == "complete"
+
+
+def test_as_many_requests_as_workers_are_in_flight(tmp_path: Path) -> None:
+    data = write_questions(tmp_path / "quiz.jsonl", 150)
+    with fake_server("--latency-ms", "100") as server:
+        assert tripos(*quiz(data, server.url, "-w", "48"), cwd=tmp_path).returncode == 0
+        assert server.stats()["peak"] == 48

@@ -28,8 +28,9 @@ SAMPLE = Sample(record_id="q", input="Which?", reference="C", choices=CHOICES)
 
 SETTLED = """Answer: {}|ANSWER: {}|Answer: {}.|The answer is {}|The answer is ({}).|The answer is **{}**.|**Answer:** {}|**Answer: {}**
 Answer: **{}**|Answer: ({})|({})|{}|{}.|Therefore the correct option is {}.|So the answer is {}, because of the data.|Final Answer: {}
-The final answer is: {}|I first thought A. Answer: {}|Options A and B are out. Answer: {}|Based on evidence E, the answer is {}.|> Answer: {}
-- Answer: {}|Answer - {}|My choice: {}|Option {} is correct.|{} is the answer|{} is the correct answer.|Answer：{}|Answer: Option {}
+The final answer is: {}|I first thought A. Answer: {}|Options A and B are out. Answer: {}|Based on evidence E, the answer is {}.
+> Answer: {}|- Answer: {}|Answer - {}|My choice: {}|Option {} is correct.|{} is the answer|{} is the correct answer.
+Answer：{}|Answer: Option {}
 <answer>{}</answer>|The best answer is option {}.|the answer is \\boxed{{{}}}|$\\boxed{{{}}}$""".replace("\n", "|").split("|")
 OPEN = """I cannot answer this question.|As an AI I think hard|Is the answer {}?|If the answer is {}, then pigs fly.|The answer is A or {}.
 Answer: A, {}|Answer: {} and A|The answer is a matter of debate.|Answer: Z|Answer: A{}""".replace("\n", "|").split("|")

@@ -32,7 +32,7 @@ step = st.tuples(
     st.sampled_from(["plan", "answer", "answer", "fail", "score", "score", "start", "end", "measure"]),
     st.sampled_from(CANDIDATES),
     st.sampled_from(OVERLAYS),
-    st.dictionaries(st.sampled_from(["bleu", "rouge"]), st.none() | st.floats(0, 1), max_size=2),
+    st.dictionaries(st.sampled_from(["bleu", "accuracy"]), st.none() | st.floats(0, 1), max_size=2),
     st.integers(0, 99),
 )
 stories = st.lists(st.lists(step, min_size=1, max_size=6), min_size=1, max_size=12)

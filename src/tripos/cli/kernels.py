@@ -155,9 +155,7 @@ def run(**flags: Any) -> int:
             named = {"backend": assessment.target.key, "pass_n": flags["pass_n"], "team": assessment.settings.team_name}
             home = extract_best(records, sources, assessment.found.cases, flags["submission_dir"], **named)
         about = {"model": flags["model"], "simulated": simulated}
-        payloads[assessment.target.key] = assessment.payload(
-            records, seconds, submission_dir=home, config=about, interrupted=status == 130
-        )
+        payloads[assessment.target.key] = assessment.payload(records, seconds, submission_dir=home, config=about, interrupted=status == 130)
     code = _deliver([_joined(payloads, assessments)], flags)
     return 130 if interrupted else code
 

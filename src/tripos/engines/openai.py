@@ -118,7 +118,7 @@ class OpenAICompatible:
         """GET /models. A server without a (working) list gets a warning, one that lists other models is refused."""
         url = f"{self._shown}/models"
         if self.hosted and not self._api_key:
-            raise missing_key("openai", "OPENAI_API_KEY", "--api-key")
+            raise missing_key("openai", "OPENAI_API_KEY", "--api-key (of a judge: --judge-base-url or --judge-api-key-env)")
         try:
             response = await self._connect().get(f"{self.url}/models").timeout(timedelta(seconds=_LISTING_SECONDS)).build().send()
             data = bytes(await response.bytes())

@@ -18,7 +18,7 @@ from tripos.results.corrections import adjust
 from tripos.results.direction import LESS, MORE
 from tripos.results.group_keys import OF_CANDIDATE, canonical
 from tripos.results.items import Codes, Floats, within_unit
-from tripos.results.missing import Bounds, bounds, delta_bounds
+from tripos.results.missing import Bounds, delta_bounds
 from tripos.results.paired import Paired, paired
 from tripos.results.rows import UnsupportedKey, has_unit
 from tripos.results.score_table import ScoreTable, dense, order_of
@@ -87,9 +87,11 @@ class ComparisonTable:
 
 
 class _Side(NamedTuple):
-    """One side of a comparison within a group: a mean for every item that either side planned (NaN: not scored)."""
+    """One side of a comparison within a group, over the items that either side planned: the mean of what was scored of each (NaN:
+    nothing), and the share of its attempts that was not scored."""
 
     means: Floats
+    unscored: Floats
     truncated: int
 
 
@@ -153,7 +155,8 @@ def disagreements(table: ScoreTable, before: str, after: str, *, side: str = "mo
     found: list[tuple[str, float, float]] = []
     column = table.columns["item_id"]
     units = _Units(table, side, "benchmark_id")
-    keys, left, right = units.pair(before, after)
+    keys, sides = units.pair(before, after)
+    left, right = (side.means for side in sides)
     for place in np.flatnonzero(np.isfinite(left) & np.isfinite(right) & (left != right)):
         record = column.labels[column.codes[units.first_of(int(keys[place]))]]
         found.append((str(record), float(left[place]), float(right[place])))
@@ -190,18 +193,19 @@ class _Units:
         totals = np.bincount(units[scored], weights=table.values[scored], minlength=len(firsts))
         self._means = np.full(len(firsts), np.nan)
         np.divide(totals, attempts, out=self._means, where=attempts > 0)
+        self._unscored = 1.0 - attempts / np.bincount(units, minlength=len(firsts))
         self._keys, self._sides = keys[firsts], self.side.codes[firsts]
 
-    def pair(self, before: str, after: str) -> tuple[Codes, Floats, Floats]:
-        """(keys, baseline means, treatment means) over the items that either side planned."""
-        planned, columns = np.zeros(len(self._first_of_key), np.bool_), []
+    def pair(self, before: str, after: str) -> tuple[Codes, list[_Side]]:
+        """The keys of the items that either side planned, and both sides over them, without what was truncated."""
+        planned, sides = np.zeros(len(self._first_of_key), np.bool_), []
         for name in (before, after):
             mine = self._sides == self.side.codes_of([name])[0]
-            means = np.full(len(planned), np.nan)
-            means[self._keys[mine]] = self._means[mine]
+            means, unscored = np.full(len(planned), np.nan), np.ones(len(planned))
+            means[self._keys[mine]], unscored[self._keys[mine]] = self._means[mine], self._unscored[mine]
             planned[self._keys[mine]] = True
-            columns.append(means)
-        return np.flatnonzero(planned), columns[0][planned], columns[1][planned]
+            sides.append(_Side(means, unscored, 0))
+        return np.flatnonzero(planned), [_Side(side.means[planned], side.unscored[planned], 0) for side in sides]
 
     def first_of(self, keys: Any) -> Any:
         """The first row of each (group, item)."""
@@ -229,7 +233,7 @@ def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, gro
     cut = np.isin(truncated.codes, truncated.codes_of([True]))
     found = []
     for before, after in pairs:
-        keys, left, right = units.pair(before, after)
+        keys, both = units.pair(before, after)
         rows = units.first_of(keys)
         of_group = units.groups[rows]
         in_pair = []
@@ -237,9 +241,10 @@ def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, gro
             span = slice(*np.searchsorted(of_group, [group, group + 1]))
             here = cut & (units.groups == group)
             counts = [int((here & (units.side.codes == units.side.codes_of([name])[0])).sum()) for name in (before, after)]
-            sides = (_Side(left[span], counts[0]), _Side(right[span], counts[1]))
+            first, second = (_Side(s.means[span], s.unscored[span], count) for s, count in zip(both, counts, strict=True))
             label = groups.labels[groups.codes[units.group_rows[group]]]
-            in_pair.append(_Match(table.metric_id, label, (before, after), sides, units.clusters(rows[span]), bounded, lower_is_better))
+            sources = units.clusters(rows[span])
+            in_pair.append(_Match(table.metric_id, label, (before, after), (first, second), sources, bounded, lower_is_better))
         found += sorted(in_pair, key=lambda match: order_of(match.group))
     return found
 
@@ -270,7 +275,7 @@ def _row(
 ) -> ComparisonRow:
     before, after = match.sides
     planned = len(before.means)
-    span = _bounds(match.sides)
+    span = None if match.bounded is False else _bounds(match.sides)
     decided = None
     if m is not None and m.lower is not None and m.upper is not None:
         gain, low, high = (-m.delta, -m.upper, -m.lower) if match.lower_is_better else (m.delta, m.lower, m.upper)
@@ -308,7 +313,7 @@ def _row(
         lower_is_better=match.lower_is_better,
         decision=decision,
         more_pairs=_more_pairs(m, decided) if m is not None and decided is not None else None,
-        notices=_notices(m, match.sides, span, decision),
+        notices=_notices(m, match, span, decision),
     )
 
 
@@ -321,31 +326,30 @@ def _more_pairs(m: Paired, decided: Verdict) -> int | None:
 
 
 def _bounds(sides: tuple[_Side, _Side]) -> tuple[float, float] | None:
-    """How far the items that were not scored could move the difference; None for metrics outside 0..1."""
+    """How far the attempts that were not scored could move the difference; None for metrics outside 0..1."""
     ends: list[Bounds] = []
     for side in sides:
-        scored = side.means[~np.isnan(side.means)]
-        if len(scored) and not 0 <= scored.min() <= scored.max() <= 1:
+        means = np.nan_to_num(side.means)
+        if not len(means) or not 0 <= means.min() <= means.max() <= 1:
             return None
-        found = bounds(float(scored.sum()), len(scored), len(side.means) - len(scored))
-        if found is None:
-            return None
-        ends.append(found)
+        worst = float((means * (1 - side.unscored)).mean())
+        ends.append(Bounds(worst, worst + float(side.unscored.mean())))
     span = delta_bounds(*ends)
     return span.worst, span.best
 
 
-def _notices(m: Paired | None, sides: tuple[_Side, _Side], span: tuple[float, float] | None, decision: str) -> tuple[str, ...]:
+def _notices(m: Paired | None, match: _Match, span: tuple[float, float] | None, decision: str) -> tuple[str, ...]:
     """Loud lines: what alone could reverse the verdict."""
+    sides = match.sides
     if m is None:
         return ("no record was scored on both sides",)
     found = list(m.notices)
     if decision == "different":
         found.append("the results do not say whether more or less of this is better; --better more (or less) gives a verdict")
-    unscored = any(np.isnan(side.means).any() for side in sides)
+    unscored = any(side.unscored.any() for side in sides)
     if span is not None and unscored and span[0] < 0 < span[1] and decision in ("better", "worse", "different"):
-        found.append(f"the records that are not scored on both sides could reverse this: delta lies in [{span[0]:+.4f}, {span[1]:+.4f}]")
-    cut = max(side.truncated for side in sides)
+        found.append(f"the answers that are not scored on both sides could reverse this: delta lies in [{span[0]:+.4f}, {span[1]:+.4f}]")
+    cut = max(side.truncated for side in sides) if match.bounded is not False else 0
     if cut and cut / max(m.n_pairs, 1) >= abs(m.delta):
         first, second = sides[0].truncated, sides[1].truncated
         found.append(

@@ -60,7 +60,10 @@ class RecordedRun:
 
 
 class RecordedFile:
-    """A results file, ours or that of OpenJarvis. Only places are held, not answers."""
+    """A results file, ours or that of OpenJarvis. Only places are held, not answers.
+
+    Beside the fields of a results file, a line may have `turns`, the turns of an agent as in `Completion`.
+    """
 
     def __init__(self, path: Path, spec: RunSpec) -> None:
         self.source = str(path)
@@ -121,6 +124,9 @@ def _record(text: bytes, where: str) -> dict[str, Any] | None:
         raise ConfigError(f"{where}: not a line of a results file ({error})") from error
     if answer is not None and not isinstance(answer, str):
         raise ConfigError(f"{where}: model_answer is no text")
+    turns = record.get("turns") or []
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise ConfigError(f"{where}: turns is no list of objects")
     return dict(record)
 
 
@@ -147,4 +153,5 @@ def _completion(record: dict[str, Any]) -> Completion:
         started_at=record.get("started_at"),
         model=record.get("model"),
         simulated=bool(record.get("simulated")),
+        turns=tuple(record.get("turns") or ()),
     )

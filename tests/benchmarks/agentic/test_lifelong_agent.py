@@ -140,6 +140,7 @@ async def test_a_task_that_sqlite_answers_otherwise_is_invalid_not_wrong() -> No
     [
         ("SELECT w FROM t WHERE w = 'OAK'", None, [("Oak",)]),
         ("SELECT `p` FROM `t` WHERE id = 2;", None, [(2,)]),
+        ("SELECT count(DISTINCT w) FROM t WHERE w IN ('öAK', 'IT''S')", None, [(2,)]),
         ("INSERT INTO t VALUES (3, ';', 1); SELECT count(*) FROM t;", None, [(3,)]),
         ("SELECT 'a;b' -- ; no end\n;", None, [("a;b",)]),
         ("ATTACH '/tmp/x.db' AS x", "not authorized", None),

@@ -110,7 +110,8 @@ async def test_what_is_wrong_with_the_case_is_not_the_solutions_fault(box: Box, 
 async def test_a_device_is_measured_between_moving_inputs_there_and_outputs_back(box: Box) -> None:
     """The way of a GPU, gone with a processor under another name."""
     record = await box.evaluate(job(GELU, SAME, device="cpu:0"))
-    assert record["outcome"] in ("ok", "noisy") and record["unclocked_ms"]["baseline"] > 0 and "suspicion" not in record
+    assert record["outcome"] in ("ok", "noisy") and record["unclocked_ms"]["baseline"] > 0, record
+    assert "suspicion" not in record, record
     early = """
 import struct, sys
 def do_window(self, slots):
@@ -127,7 +128,9 @@ def do_window(self, slots):
 sys.modules["inside.worker"].Worker.do_window = do_window
 """
     record = await box.evaluate(job(GELU, SAME + early, device="cpu:0"))
-    assert record["suspicion"] == "unclocked_work", record
+    aside, clocked = record["unclocked_ms"], record["calls_per_window"] * record["baseline_ms"]
+    assert aside["solution"] > aside["baseline"] + clocked / 2, record
+    assert record["speedup_low"] < 1.15 and (record["noisy"] or record["suspicion"] == "unclocked_work"), record
 
 
 async def test_many_at_once(box: Box) -> None:
@@ -192,7 +195,7 @@ async def main():
         records["same"] = await box.evaluate(job(GELU, GELU.replace("Model(", "ModelNew(")))
         for name in sys.argv[2:]:
             solution = (Path(sys.argv[1]) / "exploits" / f"{name}.py").read_text()
-            records[name] = await box.evaluate(job(GELU, solution, deadline_seconds=2.0))
+            records[name] = await box.evaluate(job(GELU, solution, deadline_seconds=2.0 if name == "fork_bomb" else 30.0))
     print(json.dumps(records))
 
 asyncio.run(main())

@@ -13,9 +13,10 @@ matches / max(reference, given), which is `match_rate` where nothing is superflu
 are apart. OpenJarvis asks a judge about a travel plan and forgets the coupons.
 
 **A single reply** (backend `direct`) sees the whole catalogue, with delivery times worked out, and names the cart at once: it searches
-by reading where the official agent searches by tools, so the figure is not the published one. Recorded sessions that put something into the cart are graded by
-playing their cart calls against the case's own shop, as its tools do; `complete` says whether they ended by themselves, and officially a
-model is not ranked where more than a tenth did not (`incomplete_rate` and `valid` among the aggregates, of recorded ones only).
+by reading where the official agent searches by tools, so the figure is not the published one. Recorded sessions that put something into
+the cart are graded by playing their cart calls against the case's own shop, as its tools do; `complete` says whether they ended by
+themselves, and officially a model is not ranked where more than a tenth did not (`incomplete_rate` and `valid` among the aggregates, of
+recorded ones only).
 """
 
 from __future__ import annotations

@@ -163,6 +163,7 @@ def _download(levels: tuple[str, ...]) -> Path:
     try:
         return Path(snapshot_download(REPOSITORY, repo_type="dataset", allow_patterns=patterns))
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        said = " ".join(str(error).split())
         raise DatasetError(
-            f"{KEY}: {REPOSITORY} could not be had from the hub and is not in its cache ({error}); give a local copy with --data"
+            f"{KEY}: {REPOSITORY} could not be had from the hub and is not in its cache ({said}); give a local copy with --data"
         ) from error

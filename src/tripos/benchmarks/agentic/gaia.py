@@ -177,7 +177,8 @@ def _download() -> Path:
     except GatedRepoError as error:
         raise DatasetError(f"gaia is gated and this account has no access: {access}") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        raise DatasetError(f"gaia: {REPOSITORY} could not be had from the hub and is not in its cache ({error}); {access}") from error
+        said = " ".join(str(error).split())
+        raise DatasetError(f"gaia: {REPOSITORY} could not be had from the hub and is not in its cache ({said}); {access}") from error
 
 
 def calibration() -> Iterator[Case]:

@@ -17,10 +17,10 @@ answers that were such single replies. With `--setting answers=recorded` recorde
 db_bench replays their statements and reads the final answer, the others go by the environment's recorded word (`environments.py`; for
 the graph its field `answers`).
 
-Deviations: SQLite for MySQL. Text ignores case as there; a task whose reference statement SQLite cannot play, or answers otherwise than
-stored, is invalid for a single reply and says why; `md5_reproduced` says where SQLite leaves the very table whose digest is stored; a
-recorded change that SQLite cannot play stays unscored. Officially the reply that a query's conversation never gives counts as right
-where no row is expected; here it is wrong.
+Deviations: SQLite for MySQL. Text ignores case and accents as there; a task whose reference statement SQLite cannot play, or answers
+otherwise than stored, is invalid for a single reply and says why; `md5_reproduced` says where SQLite leaves the very table whose digest
+is stored; a recorded change that SQLite cannot play stays unscored. Officially the reply that a query's conversation never gives counts
+as right where no row is expected; here it is wrong.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def ask(sample: Sample) -> str:
         columns = ", ".join(f"{name} ({kind})" for name, kind in table["columns"])
         return (
             f"A SQLite database has one table, `{table['name']}`, with the columns {columns}. Its rows cannot be seen beforehand. Text is "
-            f"compared without regard to case.\n\nThe task:\n{sample.question}\n\n"
+            f"compared without regard to case and accents.\n\nThe task:\n{sample.question}\n\n"
             "Write the SQL that does it in one go. A question is answered by the rows that your last query returns: just the columns that "
             "are asked for, in the order that is asked for. A change is judged by the table that it leaves.\n\n"
             "Give the whole program in one fenced block that begins with ```sql."

@@ -1,8 +1,8 @@
 """Plays SQL programs on a table of its own each, inside a sandbox. Standard library only; started from a file.
 
 Reads a JSON object from stdin: "table" {"name", "columns" [[name, type], ...], "rows"} and "programs", a list of texts. Says one JSON
-list on stdout, for each program {"rows": what its last query returned or null, "error": null or why it stopped, "state": the rows of
-the table after it}. Text is compared without regard to case, as MySQL does by default.
+list on stdout, for each program {"rows": what its last query returned or null, "error": null or why it stopped, "state": the rows of the
+table after it}. Text is compared without regard to case and accents, as MySQL does by default.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import sqlite3
 import sys
 import time
+import unicodedata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def affinity(kind: str) -> str:
         return "INTEGER"
     if re.search(r"DEC|NUM|FLOAT|DOUBLE|REAL", kind, re.IGNORECASE):
         return "NUMERIC"
-    return "TEXT COLLATE NOCASE"
+    return "TEXT COLLATE mysql"
 
 
 def quoted(name: str) -> str:
@@ -37,9 +38,25 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def compared(one: str, other: str) -> int:
+    """Below, above or at 0, as the first text comes before, after or with the second."""
+    first, second = folded(one), folded(other)
+    return (first > second) - (first < second)
+
+
+def folded(text: str) -> str:
+    """Without case and accents."""
+    return (
+        text.lower()
+        if text.isascii()
+        else "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    )
+
+
 def opened(table: dict[str, Any]) -> sqlite3.Connection:
     """A new database that holds the table; values are written as the benchmark writes them, as text that the column's type converts."""
     database = sqlite3.connect(":memory:", isolation_level=None)
+    database.create_collation("mysql", compared)
     columns = ", ".join(f"{quoted(name)} {affinity(kind)}" for name, kind in table["columns"])
     database.execute(f"CREATE TABLE {quoted(table['name'])} ({columns})")
     places = ", ".join("?" * len(table["columns"]))

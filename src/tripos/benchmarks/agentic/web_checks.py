@@ -37,7 +37,7 @@ def included(phrase: str, given: str, *, alone: bool = False) -> bool:
         alone: it is the only phrase asked for; one of a single character must then be a token of its own ("0" is not in "10").
     """
     text = cleaned(given)
-    for one in map(cleaned, _OR.split(cleaned(phrase))):
+    for one in map(str.strip, _OR.split(cleaned(phrase))):
         if one and (one in _TOKEN.findall(text) if alone and len(one) == 1 else one in text):
             return True
     return False

@@ -166,7 +166,7 @@ def seen_score(want: Mapping[str, JSON], path: Trajectory) -> dict[str, float]:
     sites = note.get("sites") or {}
     contents = note.get("contents")
     pages = want["pages"] if "program_html" in want["kinds"] else []
-    if not note or (pages and not (isinstance(contents, list) and len(contents) == len(pages))):
+    if not isinstance(note.get("url"), str) or (pages and not (isinstance(contents, list) and len(contents) == len(pages))):
         return {"page": reward_of(path)}
     factors = {"address": float(at_address(want["addresses"], _placed(str(note["url"]), sites)))} if "url_match" in want["kinds"] else {}
     for target, selected in zip(pages, contents or (), strict=True):

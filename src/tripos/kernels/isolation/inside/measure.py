@@ -3,7 +3,7 @@
 A window holds as many calls as make it last `WINDOW_SECONDS`; the cost of an empty window is measured on the baseline and
 taken off both. (Device memory cannot be read from here: on a GPU the inputs are put onto the device before the clock
 starts, and it stops when the worker says, after a device-wide wait, that it is done; the outputs are read after. A worker
-could work before and after; then that takes longer than it takes the baseline, and the record says `unclocked_work`.)
+could work before and after: what it takes there beyond what the baseline takes is added to its time.)
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class _Session:
         self.overhead_seconds = 0.0
         self.slow_seconds: float | None = None  # of a call of a candidate that is spared some of them
         self.milliseconds: list[list[float]] = [[], [], []]
+        self.aside: list[tuple[float, float]] = []  # of each round: the least that either side did outside the clock
         self.seen: list[tuple[int, torch.Tensor, torch.Tensor]] = []
         self.cores = quietest_cores(evaluation.job["threads"])
 
@@ -171,6 +172,9 @@ class _Session:
         for side in order:
             seconds = self._window(side, plan)
             side.seconds.append(max(seconds - self.overhead_seconds, self.overhead_seconds / 2))  # less cannot be told apart
+        if self.staged:
+            aside = self.mine.aside[-1] - (1 + ASIDE_MARGIN) * self.reference.aside[-1]
+            self.mine.seconds[-1] += max(0.0, aside)
         for look, theirs, ours in zip(looks, self.reference.seen, self.mine.seen, strict=True):
             self._same(theirs, ours, look.output)
             self.seen.append((look.output, theirs, ours))
@@ -217,11 +221,7 @@ class _Session:
             raise held.fail("cheat_suspected", f"the solution kept {busy:.1f} cores busy; it was given {granted}", kind="threads")
         if self.slow_seconds is not None and median(self.mine.seconds[WARM_PAIRS:]) / self.calls * SUDDENLY < self.slow_seconds:
             raise held.fail("cheat_suspected", "the solution was slow only while its calls were counted", kind="timing_detected")
-        if self.staged:
-            theirs, ours = min(self.reference.aside), min(self.mine.aside)
-            self.evaluation.record["unclocked_ms"] = {"baseline": 1000 * theirs, "solution": 1000 * ours}
-            if ours > (1 + ASIDE_MARGIN) * theirs + median(self.reference.seconds) / 2:
-                self.evaluation.record["suspicion"] = "unclocked_work"  # a remark: moving outputs of another layout may take longer
+        self.aside.append((min(self.reference.aside), min(self.mine.aside)))
 
     def record(self, result: Speedup) -> None:
         """Puts the result into the evaluation's record."""
@@ -243,6 +243,15 @@ class _Session:
             "all_baseline_ms": baseline,
             "all_solution_ms": mine,
         }
+        if self.staged:
+            self._record_aside(result)
+
+    def _record_aside(self, result: Speedup) -> None:
+        theirs, ours = (1000 * median(side) for side in zip(*self.aside, strict=True))
+        record = self.evaluation.record
+        record["unclocked_ms"] = {"baseline": theirs, "solution": ours}
+        if not result.noisy and ours > (1 + ASIDE_MARGIN) * theirs + self.calls * record["baseline_ms"] / 2:
+            record["suspicion"] = "unclocked_work"  # a remark: it has been charged, and outputs of another layout may take longer to move
 
 
 def quietest_cores(count: int) -> set[int]:
