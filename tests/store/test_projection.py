@@ -133,7 +133,8 @@ def agrees_with_the_rules(database: Database, live: dict[str, list[Any]]) -> Non
             if s.event.graded == reader.answer_name(counting) or (s.event.graded is None and own):
                 verdicts[s.event.candidate_id, s.event.overlay] = s
     assert {(r[0], r[1]): r[-1] for r in live["verdict"]} == {k: s.position for k, s in verdicts.items()}
-    metrics = {(*key, m): v for key, s in verdicts.items() if isinstance(s.event, Scored) for m, v in s.event.verdict.metrics.items()}
+    said = [(key, s.event.verdict.metrics) for key, s in verdicts.items() if isinstance(s.event, Scored)]
+    metrics = {(*key, {"accuracy": "metrics.accuracy"}.get(m, m)): v for key, named in said for m, v in named.items()}
     assert {(r[0], r[1], r[2]): r[3] for r in live["metric"]} == metrics
     newest = {s.run_id: getattr(s.event, "status", "running") for s in events if isinstance(s.event, (RunStarted, RunEnded))}
     started = {s.run_id for s in events if isinstance(s.event, RunStarted)}

@@ -1,0 +1,1 @@
+"""Invented web sites, and questions that their pages answer: the material of `browser_assistant`."""
