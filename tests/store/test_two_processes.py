@@ -48,7 +48,7 @@ def test_two_commands_share_a_run(url: str, tmp_path: Path) -> None:
 
 def test_the_second_waits_for_what_the_first_has_in_hand_and_asks_nothing(url: str, tmp_path: Path) -> None:
     data = write_questions(tmp_path / "quiz.jsonl", 8)
-    with fake_server("--latency-ms", "1500") as server:
+    with fake_server("--latency-ms", "5000") as server:
         first = start(*command(data, server, url, "one.jsonl"), cwd=tmp_path)
         wait_until(lambda: sum(server.stats()["asked"].values()) == 8)
         second = tripos(*command(data, server, url, "two.jsonl"), cwd=tmp_path)

@@ -77,9 +77,13 @@ def find(repo: Projections, name: str, *, transform_hash: str | None = None, eva
         Found(*part, *row) for part in parts for row in repo.database.execute(f"SELECT {columns} AND record_id = ?", (_id(part.run), name))
     ]
     if not found and len(name) >= _SHORTEST:
-        sql = f"SELECT {columns} AND (substr(candidate_id, 1, ?) = ? OR substr(trial_hash, 1, ?) = ?)"
         size = len(name)
-        found = [Found(*part, *row) for part in parts for row in repo.database.execute(sql, (_id(part.run), size, name, size, name))]
+        whole = {32: "candidate_id = ?", 64: "trial_hash = ?"}.get(size)  # compared twice as quickly as beginnings
+        named, sought = (
+            (whole, (name,)) if whole else ("(substr(candidate_id, 1, ?) = ? OR substr(trial_hash, 1, ?) = ?)", (size, name) * 2)
+        )
+        sql = f"SELECT {columns} AND {named}"
+        found = [Found(*part, *row) for part in parts for row in repo.database.execute(sql, (_id(part.run), *sought))]
     if not found:
         raise ConfigError(_nothing(repo, name))
     return found
