@@ -73,7 +73,8 @@ data types, and changes made to inputs, if any). Parameters and buffers keep the
 order, so that both get the same weights. {dsl_of(dsl).task}
 
 It is examined on inputs it has not seen: outputs are compared with the original's element by element, as exactly as the data type \
-allows, and timed against the original on fresh inputs at every call. Results kept from earlier calls are wrong. Inputs that the \
+allows, and timed against the original on fresh inputs at every call. Results kept from earlier calls are wrong, and a \
+result must stay as it is when the next call is made. Inputs that the \
 original leaves alone must be left alone. There is no network and no file but your module.
 
 Answer with the complete module in one ```python block."""
