@@ -35,6 +35,43 @@ def test_cases_are_listed_with_what_they_compute(here: Path, capsys: pytest.Capt
     assert "scale_again" in capsys.readouterr().out
 
 
+UNFAIR = """import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def forward(self, x):
+        return torch.zeros(64) + 0.0 * x.sum()
+
+
+def get_inputs():
+    return [torch.randn(64)]
+
+
+def get_init_inputs():
+    return []
+"""
+
+
+def test_unfair_and_broken_cases_are_named_with_the_reason(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tripos("kernels", "check", "--cases-dir", "cases") == 0
+    assert "2 of 2 cases are fair" in capsys.readouterr().out
+    (here / "cases" / "t1" / "nothing.py").write_text(UNFAIR)
+    (here / "cases" / "t1" / "broken.py").write_text(UNFAIR.replace("torch.randn(64)]", "torch.randn(sixty)]"))
+    assert tripos("kernels", "check", "--cases-dir", "cases", "--json") == 1
+    reports = {report["case"]: report for report in json.loads(capsys.readouterr().out)["cases"]}
+    assert {finding["code"] for finding in reports["t1/nothing"]["findings"]} >= {"accepts_zeros", "ignores_inputs"}
+    assert reports["t1/broken"]["outcome"] == "case_error" and "sixty" in reports["t1/broken"]["error"]
+    assert reports["t1/scale"] == {"case": "t1/scale", "outcome": "ok", "error": None, "findings": []}
+
+
+def test_a_reference_whose_weights_do_not_matter_is_found(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = (here / "cases" / "t1" / "scale.py").read_text()
+    (here / "cases" / "t1" / "scale.py").write_text(source.replace("x * self.weight + 1.0", "x * 2.0 + 1.0"))
+    assert tripos("kernels", "check", "--cases-dir", "cases", "--tiers", "t1", "--json") == 1
+    assert [finding["code"] for finding in json.loads(capsys.readouterr().out)["cases"][0]["findings"]] == ["ignores_seed"]
+
+
 def test_a_submission_is_judged_and_ranked(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     submission(here / "teams" / "good", t1__scale=RIGHT, t2__scale_again=RIGHT)
     submission(here / "teams" / "bad", t1__scale=WRONG)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tripos.cli import options
+from tripos.cli.kernel_cases import check_cases, group_of, list_cases, which
 from tripos.core.errors import ConfigError
 from tripos.kernels.targets import ALL, TARGETS
 
@@ -17,27 +17,10 @@ if TYPE_CHECKING:
     from tripos.kernels.assess import Assessment
     from tripos.kernels.payload import Payload
 
-F = TypeVar("F", bound=Callable[..., Any])
 _path = click.Path(path_type=Path)
 _o = click.option
 
-
-def _group(*decorators: Callable[[F], F]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
-
-
-_which = _group(
-    _o("--cases-dir", type=_path, help="Directory of cases {tier}/{case}.py.  [default: ours]"),
-    _o("--tiers", multiple=True, help="Only this tier (t1, t2, ...); may be repeated."),
-    _o("--cases", multiple=True, help="Only this case (gelu, t1/gelu); may be repeated."),
-    _o("--filter", "substring", help="Only cases whose name contains this text."),
-)
-_where = _group(
+_where = group_of(
     _o("--backend", type=click.Choice([*TARGETS, ALL]), default="cpu", show_default=True, help="What the kernels run on."),
     _o("--backends", multiple=True, type=click.Choice(list(TARGETS)), help="With --backend all: only this one; may be repeated."),
     _o("--arch", help="Hardware, as the prompt names it."),
@@ -45,7 +28,7 @@ _where = _group(
     _o("--backend-name", help="Name of the toolchain."),
     _o("--devices", multiple=True, type=int, help="Number of a device to use; may be repeated.  [default: all]"),
 )
-_how = _group(
+_how = group_of(
     _o("--mode", type=click.Choice(["correctness", "performance", "full"]), default="full", show_default=True, help="What to find out."),
     _o("--rule", type=click.Choice(["calibrated", "dtype", "strict"]), default="calibrated", show_default=True, help="When outputs agree."),
     _o("--rtol", type=click.FloatRange(min=0), help="Relative tolerance instead of the rule's."),
@@ -64,7 +47,7 @@ _how = _group(
     _o("--compile/--no-compile", "compiled", default=False, help="Also time the reference through torch.compile."),
     _o("--timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, help="Seconds of each phase of a kernel."),
 )
-_output = _group(
+_output = group_of(
     _o("-o", "--output", type=_path, help="Write the payload (JSON) here; full mode writes leaderboard.json beside it."),
     _o("--json", "as_json", is_flag=True, help="Print the payload instead of tables."),
 )
@@ -75,35 +58,13 @@ def command() -> None:
     """Compute kernels: correct, fast, and not faked."""
 
 
-@command.command("list")
-@_which
-@_o("--backend", type=click.Choice(list(TARGETS)), default="cpu", show_default=True, help="What the kernels would run on.")
-@_o("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_cases(
-    cases_dir: Path | None, tiers: tuple[str, ...], cases: tuple[str, ...], substring: str | None, backend: str, as_json: bool
-) -> int:
-    """The cases of a directory, and why some are skipped."""
-    from tripos.kernels.case import discover, own_cases
-    from tripos.kernels.contract import read_contract
-    from tripos.reports.tables import print_json, print_table
-
-    root, skip = cases_dir or own_cases(), TARGETS[backend].skip_npu
-    found = discover(root, tiers=tiers or None, cases=cases or None, substring=substring, skip_npu=skip)
-    about = {case.label: read_contract(case.file_path.read_text("utf-8-sig"), case.label) for case in found.cases}
-    if as_json:
-        rows = [{**case.row(), "summary": about[case.label].summary, "sizes": about[case.label].sizes} for case in found.cases]
-        print_json({"cases": rows, "skipped_cases": [case.row() for case in found.skipped]})
-        return 0
-    rows_shown = [[c.tier, c.case_name, about[c.label].summary] for c in found.cases]
-    print_table(f"{len(found.cases)} cases in {root}", ["Tier", "Case", "What it computes"], rows_shown)
-    if found.skipped:
-        print_table("Skipped", ["Tier", "Case", "Why"], [[c.tier, c.case_name, c.skip_reason] for c in found.skipped])
-    return 0
+command.add_command(list_cases)
+command.add_command(check_cases)
 
 
 @command.command("evaluate")
 @click.argument("submissions", type=_path)
-@_which
+@which
 @_where
 @_how
 @_output
@@ -130,7 +91,7 @@ def evaluate(submissions: Path, **flags: Any) -> int:
 @command.command("run")
 @options.model
 @_o("-m", "--model", required=True, help="Model identifier.")
-@_which
+@which
 @_where
 @_how
 @_o("--pass-n", type=click.IntRange(min=1), default=3, show_default=True, help="Attempts a case.")

@@ -14,7 +14,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tripos.core.errors import ConfigError, SandboxError
@@ -151,6 +151,22 @@ class Evaluator:
         except ConfigError as error:
             return record | {"outcome": "case_error", "error": str(error)}
 
+    async def examine(self, case_source: str, name: str) -> dict[str, Any]:
+        """The case itself: `outcome` (ok or case_error), `error`, and `findings` (see `isolation/inside/lint.py`).
+
+        Raises:
+            SandboxError: the box has died.
+        """
+        try:
+            async with self._places:
+                device = min(self._devices, key=lambda each: each.users)
+                job = self._job(case_source, None, name, device.number)
+                same_size = tuple((seed, job.size) for seed, _ in job.input_sets)
+                found = await self._on(device, replace(job, input_sets=same_size, timing=None), None)
+        except ConfigError as error:
+            return {"outcome": "case_error", "error": str(error), "findings": []}
+        return {"outcome": found["outcome"], "error": found["error"], "findings": found.get("findings", [])}
+
     async def _on(self, device: _Device, job: Job, phase: Callable[[str], None] | None) -> dict[str, Any]:
         alone = False
 
@@ -171,7 +187,7 @@ class Evaluator:
                 found[f"{side}_detail"] = _thinned(timing_detail(milliseconds, found["timing_method"]))
         return found | times
 
-    def _job(self, case_source: str, solution_source: str, name: str, number: int) -> Job:
+    def _job(self, case_source: str, solution_source: str | None, name: str, number: int) -> Job:
         asked = self.conditions
         contract = read_contract(case_source, name)
         size = "cpu" if asked.device == "cpu" else "gpu"

@@ -80,6 +80,7 @@ class Job:
     """One candidate on one case, as the judge is told.
 
     Attributes:
+        solution_source: None = the case itself is examined (`inside/examine.py`).
         input_seed: of the constructor's arguments, the weights and (with its number) each set of inputs.
         timing_seed: of the inputs of timed calls; nobody may guess it, so it is drawn anew for each evaluation and recorded.
         input_sets: (seed, size) of each set that the answer is checked on.
@@ -93,7 +94,7 @@ class Job:
     """
 
     case_source: str
-    solution_source: str
+    solution_source: str | None
     input_seed: int
     timing_seed: int
     input_sets: tuple[tuple[int, str], ...]

@@ -41,7 +41,7 @@ class Checked:
 
 
 @dataclass
-class _Expected:
+class Expected:
     """The reference's side of one input set: its inputs before and after, its outputs, and the leaves that are compared."""
 
     inputs: list[Any]
@@ -56,9 +56,9 @@ def check(evaluation: Evaluation, reference: Held, candidate: Held) -> Checked:
     rule = compare.Rule.from_dict(evaluation.job["rule"])
     expected, calibrations = [], []
     for seed, size in evaluation.job["input_sets"]:
-        one = _expected(evaluation, reference, seed, size)
+        one = expect(evaluation, reference, seed, size)
         expected.append(one)
-        calibrations.append(compare.calibrate(one.leaves, _exact(evaluation, reference, one)))
+        calibrations.append(compare.calibrate(one.leaves, in_double(evaluation, reference, one)))
     calibrations = compare.pool(calibrations)
     record: dict[str, Any] = {"correct": True, "max_abs_diff": 0.0, "max_rel_diff": 0.0, "correctness_detail": "PASS"}
     answers = _Answers(evaluation, candidate, rule, record)
@@ -76,7 +76,8 @@ def check(evaluation: Evaluation, reference: Held, candidate: Held) -> Checked:
     return Checked(record, calibrations[0].light(), expected[0].mutated, tensor_leaves, expected[0].outputs)
 
 
-def _expected(evaluation: Evaluation, reference: Held, seed: int, size: str) -> _Expected:
+def expect(evaluation: Evaluation, reference: Held, seed: int, size: str) -> Expected:
+    """Runs the reference on the inputs of `seed`."""
     made = reference.ask("inputs", evaluation.deadline(), "inputs", seed=seed, size=size, slot=SLOT)["inputs"]
     inputs = [reference.carry(each) for each in made["items"]]
     reply = reference.ask("run", evaluation.deadline(), "outputs", "inputs", slot=SLOT)
@@ -89,10 +90,10 @@ def _expected(evaluation: Evaluation, reference: Held, seed: int, size: str) -> 
     mutated = [index for index, (old, new) in enumerate(pairs) if compare.first_difference([old], [new]) is not None]
     if not tensors(outputs) and not mutated:
         raise reference.fail("case_error", "the reference has no output tensor")
-    return _Expected(inputs, after, outputs, [*leaves(outputs), *(after[index] for index in mutated)], mutated)
+    return Expected(inputs, after, outputs, [*leaves(outputs), *(after[index] for index in mutated)], mutated)
 
 
-def _exact(evaluation: Evaluation, reference: Held, expected: _Expected) -> list[Any] | None:
+def in_double(evaluation: Evaluation, reference: Held, expected: Expected) -> list[Any] | None:
     """The same outputs in float64; None where the case cannot run so."""
     try:
         reference.place(expected.inputs, SLOT, evaluation.deadline())
@@ -117,7 +118,7 @@ class _Answers:
         self.evaluation, self.candidate, self.rule, self.record = evaluation, candidate, rule, record
         self.earlier: list[torch.Tensor] | None = None
 
-    def wrong(self, expected: _Expected, calibration: compare.Calibration) -> dict[str, Any] | None:
+    def wrong(self, expected: Expected, calibration: compare.Calibration) -> dict[str, Any] | None:
         """None when the answer is right, else outcome, sentence, and where."""
         candidate, deadline = self.candidate, self.evaluation.deadline
         candidate.place(expected.inputs, SLOT, deadline())
@@ -150,7 +151,7 @@ class _Answers:
                 return None
         return {"outcome": "wrong_value", "error": "a later call overwrites the outputs of an earlier one; what is returned must stay"}
 
-    def _off(self, expected: _Expected, calibration: compare.Calibration, got: list[Any]) -> dict[str, Any] | None:
+    def _off(self, expected: Expected, calibration: compare.Calibration, got: list[Any]) -> dict[str, Any] | None:
         report = compare.compare(expected.leaves, calibration, got, self.rule)
         for name, value in (("max_abs_diff", report.max_abs), ("max_rel_diff", report.max_rel)):
             so_far = self.record[name]

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from . import check, measure
+from . import check, examine, measure
 from .descriptions import likeness
 from .held import CANDIDATE, REFERENCE, Failed, Held
 from .wire import Channel
@@ -66,6 +66,10 @@ class Evaluation:
         initial = reference.ask("initial", self.deadline(), "arguments", seed=job["input_seed"], size=job["size"])["arguments"]
         carried = [reference.carry(each) for each in initial["items"]]
         self._build(reference, "Model", carried)
+        if job["solution_source"] is None:
+            self.enter(CHECK)
+            self.record["findings"] = examine.examine(self, reference, carried)
+            return
         candidate = self.candidate(carried)
         self.enter(CHECK)
         checked = check.check(self, reference, candidate)
@@ -115,11 +119,11 @@ class Evaluation:
         self.workers.remove(held)
         held.end()
 
-    def another_reference(self, carried: list[Any], compiled: bool) -> Held:
-        """A fresh process with the reference."""
+    def another_reference(self, carried: list[Any], compiled: bool = False, seed: int | None = None) -> Held:
+        """A fresh process with the reference; its weights are those of the job's seed unless told otherwise."""
         held = self.worker(REFERENCE)
         self._load(held, self.job["case_source"], "case", ["Model"])
-        self._build(held, "Model", carried)
+        self._build(held, "Model", carried, seed)
         if compiled:
             held.ask("compile", self.deadline())
         return held
@@ -129,9 +133,12 @@ class Evaluation:
         if missing:
             raise held.fail("raised", f"the {held.role} does not define {', '.join(map(str, missing))}")
 
-    def _build(self, held: Held, kind: str, carried: list[Any]) -> None:
+    def _build(self, held: Held, kind: str, carried: list[Any], seed: int | None = None) -> None:
         held.place(carried, -1, self.deadline())
-        state = held.ask("build", self.deadline(), "state", kind=kind, slot=-1, seed=self.job["input_seed"])["state"]
+        drawn = self.job["input_seed"] if seed is None else seed
+        state = held.ask("build", self.deadline(), "state", kind=kind, slot=-1, seed=drawn)["state"]
+        if seed is not None:
+            return  # the weights stay as this seed made them
         if held.role == REFERENCE:
             self.weights = {name: held.read(tensor) for name, tensor in state.items()}
         elif {name: _alike(tensor) for name, tensor in state.items()} == {n: _alike(likeness(w)) for n, w in self.weights.items()}:
