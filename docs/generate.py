@@ -116,31 +116,52 @@ def _data(source: str) -> str:
         return "made from a seed"
     links = []
     for name in source.split(", "):
-        address = name if name.startswith("https://") else f"https://huggingface.co/datasets/{name}" if name.count("/") == 1 else ""
+        host = name.removeprefix("https://").partition("/")[0]
+        hub = f"https://huggingface.co/datasets/{name}" if name.count("/") == 1 else ""
+        address = f"https://{name.removeprefix('https://')}" if "." in host else hub
         links.append(f"[{name.removeprefix('https://')}]({address})" if address else name)
     return ", ".join(links)
 
 
+def _needs(entry: Any) -> str:
+    """What the scorer says it needs, and what else there has to be."""
+    of_scorer = ", ".join(_NEEDS[name] for name in sorted(entry.build().scorer.needs))
+    return "; ".join(filter(None, (of_scorer, entry.also_needs))) or "–"
+
+
 def benchmark_table() -> str:
-    """Key, category, size, licence, what it needs, and what it is."""
-    rows = []
-    for e in benchmark_rows():
-        needs = ", ".join(_NEEDS[n] for n in sorted(e.build().scorer.needs)) or "–"
-        source = _data(e.source)
-        rows.append(
-            [f"`{e.key}`", e.category, e.summary, e.size or "any number", e.licence or "–", "yes" if e.gated else "no", needs, source]
-        )
-    return table(["Key", "Category", "What it asks", "Samples", "Licence of the data", "Gated", "Needs", "Data"], rows)
+    """What there is: key, category, what it asks, size, licence, where rows come from."""
+    rows = [
+        [f"`{e.key}`", e.category, e.summary, e.size or "any number", e.licence or "–", "yes" if e.gated else "no", _data(e.source)]
+        for e in benchmark_rows()
+    ]
+    return table(["Key", "Category", "What it asks", "Samples", "Licence of the data", "Gated", "Data"], rows)
+
+
+def scoring_table() -> str:
+    """How each is scored, and what that needs."""
+    rows = [[f"`{e.key}`", e.official, e.deviates or "–", _needs(e), e.calibrated] for e in benchmark_rows()]
+    return table(["Key", "What is official", "What deviates", "Needs", "Calibrated since"], rows)
 
 
 def benchmark_page() -> str:
-    """The table, and what each benchmark's own file says of itself."""
+    """The two tables, and what each benchmark's own file says of itself."""
     parts = [
         "# Benchmarks",
         "*Gated* means that the hub asks you to accept terms first; the error message says where. A benchmark without a size is made\n"
-        "from a seed, and `-n` says how many samples. *A judge for unclear answers* is used where one can be had; without it such\n"
-        "answers count as wrong, and a warning says so before the first request.",
+        "from a seed, and `-n` says how many samples.",
         benchmark_table(),
+        "## How they are scored",
+        "*What is official* is the official or published rule that Tripos computes; where there is none, ours. *What deviates* is the\n"
+        "difference to that rule, or to the specification that the key comes from (*the seed*); *upstream* is the project that published\n"
+        "it. Both are told in full in the sections below.",
+        "*Needs* is what grading takes with the default settings. *A judge for unclear answers* is used where one can be had;\n"
+        "without it such answers count as wrong, and a warning says so before the first request. *Tools* are those of an\n"
+        "[agent](../how-to/tools.md); a single reply is scored without them, and its figure is not the published one. *Recorded sessions*\n"
+        "were held elsewhere and are [replayed](../how-to/replaying.md). What cannot be had is said before anything is paid.",
+        "*Calibrated since* names the version since which known answers get the verdict they must: references pass; silence, refusals,\n"
+        "echoes and pleas to the judge fail. `tripos check` does it again.",
+        scoring_table(),
     ]
     for e in benchmark_rows():
         document = sys.modules[e.function.__module__].__doc__ or ""

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from running import tripos
 
 
-def estimated(*more: str, cwd: Path) -> dict[str, Any]:
-    run = tripos("estimate", "-b", "frames", "--data", "test.jsonl", "-m", "m", "--json", *more, cwd=cwd)
+def estimated(*more: str, cwd: Path, **environment: str) -> dict[str, Any]:
+    run = tripos("estimate", "-b", "frames", "--data", "test.jsonl", "-m", "m", "--json", *more, cwd=cwd, **environment)
     assert run.returncode == 0, run.stderr
     (found,) = json.loads(run.stdout)["runs"]
     return dict(found)
@@ -27,3 +29,23 @@ def test_every_way_of_asking_is_counted_with_its_own_prompt(tmp_path: Path) -> N
     assert abs(both["prompt_tokens"] - 3 * (short["prompt_tokens"] + long["prompt_tokens"])) <= 3
     wrong = tripos("estimate", "-b", "frames", "--data", "test.jsonl", "-m", "m", "--prompt-variant", "page-link", cwd=tmp_path)
     assert wrong.returncode == 2 and "did you mean 'page-links'" in wrong.stderr
+
+
+def test_the_judge_costs_too_and_prices_are_those_of_one_prompt(tmp_path: Path) -> None:
+    rows = [
+        {"Unnamed: 0": i, "Prompt": "Who? " * 3000, "Answer": "Jane", "reasoning_types": "Temporal", "wiki_links": "[]"} for i in range(80)
+    ]
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    prices = "[asked]\ninput = 1.0\noutput = 10.0\n[reads]\ninput = 2.0\noutput = 20.0\n"
+    (tmp_path / "prices.toml").write_text(prices)
+    found = estimated("-m", "asked", "--judge-model", "reads", "--max-tokens", "100", cwd=tmp_path, TRIPOS_PRICES="prices.toml")
+    tokens = found["prompt_tokens"]
+    assert tokens > 80 * 3000
+    assert found["cost_usd_low"] == pytest.approx(tokens / 1e6, rel=1e-3)
+    assert found["cost_usd_high"] == pytest.approx(tokens / 1e6 + 80 * 100 * 10 / 1e6, rel=1e-3)
+    assert (found["judge_calls_low"], found["judge_calls_high"]) == (80, 160)
+    assert found["judge_cost_usd_low"] == pytest.approx((tokens + 80 * 400) * 2 / 1e6, rel=1e-3)
+    assert found["judge_cost_usd_high"] > found["judge_cost_usd_low"] * 2
+    long_prompts = estimated("-m", "gemini-2.5-pro", cwd=tmp_path)
+    assert tokens > 200_000 > tokens / 80, "all prompts together are longer than the price's bound, each is shorter"
+    assert long_prompts["cost_usd_low"] == pytest.approx(tokens * 1.25 / 1e6, rel=1e-3)

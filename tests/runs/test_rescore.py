@@ -12,8 +12,9 @@ import pytest
 from running import fake_server, records, summary, tripos
 from tripos.core.errors import ConfigError
 from tripos.results.benchmark_result import BenchmarkResult
-from tripos.runs.rescore import changed, spec_of
+from tripos.runs.rescore import changed
 from tripos.runs.spec import public
+from tripos.runs.stored import spec_of
 from tripos.store.database import Database
 from tripos.store.reading import Reader, RunRow
 
@@ -257,7 +258,7 @@ def test_a_judge_that_is_gone_leaves_answers_unscored_until_it_is_back(tmp_path:
 
 def test_a_specification_survives_the_record(place: Path) -> None:
     row = run_of(place)
-    spec = spec_of(row)
+    spec = spec_of(json.loads(row.config), row.run_id)
     assert spec.benchmark == "numbers" and spec.params.max_tokens == 2048
     plain = json.loads(row.config)
     assert {k: v for k, v in json.loads(json.dumps(public(spec))).items() if k in plain} == {

@@ -97,3 +97,15 @@ def test_ctrl_c_twice_stops_now(tmp_path: Path) -> None:
         assert process.returncode == 130, err
         assert time.monotonic() - began < 5
         assert "Traceback" not in err
+
+
+def test_a_file_that_another_run_is_writing_is_left_to_it(tmp_path: Path) -> None:
+    data = write_questions(tmp_path / "questions.jsonl", 40)
+    with fake_server("--latency-ms", "150") as server:
+        first = start(*quiz(data, server.url, "-w", "1"), cwd=tmp_path)
+        wait_until(lambda: (tmp_path / "out.jsonl").exists() and (tmp_path / "out.jsonl").read_text().count("\n") > 2)
+        other = tripos(*quiz(data, server.url, "-w", "1", "--temperature", "0.5"), cwd=tmp_path)
+        assert other.returncode != 0 and "is being written by another run" in other.stderr
+        first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert len(records(tmp_path / "out.jsonl")) == summary(tmp_path / "out.jsonl")["total_samples"] == 40

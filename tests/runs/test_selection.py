@@ -178,7 +178,31 @@ def test_an_endless_benchmark_has_a_usual_size_or_wants_a_number() -> None:
         generated()
 
 
-@pytest.mark.parametrize(("how", "said"), [({"partition": "train"}, "no partition 'train'"), ({"record_ids": ("x",)}, "not by record id")])
+def test_records_of_an_endless_benchmark_are_made_again_by_their_ids() -> None:
+    made_before = generated(max_samples=40)
+    assert generated(record_ids=("sums-v1-2a-00031", "sums-v1-2a-00007")) == [made_before[7], made_before[31]]
+    assert generated(record_ids=("sums-v1-7-100000",), seed=7)[0].record_id == "sums-v1-7-100000"
+    assert len(generated(record_ids=("sums-v1-2a-00003", "sums-v1-2a-00004"), max_samples=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"partition": "train"}, "no partition 'train'"),
+        ({"record_ids": ("x",)}, "no record has the id 'x'; the ids of this seed are sums-v1-2a-00000, "),
+        ({"record_ids": ("product-v1-2a-00003",)}, "no record has the id 'product-v1-2a-00003'"),
+        ({"record_ids": ("sums-v1-7-00003",)}, "is of seed 7; give --seed 7"),
+        ({"record_ids": ("sums-v1--3-00003",)}, "is of seed -3; give --seed -3"),
+        ({"record_ids": ("sums-v2-2a-00003",)}, "made by version 2 of the generator; this is version 1"),
+        ({"record_ids": ("sums-v1-2a-000003",)}, "did you mean 'sums-v1-2a-00003'"),
+    ],
+)
 def test_what_an_endless_benchmark_cannot_do_is_said(how: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         generated(max_samples=5, **how)
+
+
+def test_an_endless_source_of_another_kind_is_chosen_from_by_number() -> None:
+    spec = RunSpec(benchmark="sums", model=ModelSpec(name="m"), record_ids=("q0001",))
+    with pytest.raises(ConfigError, match="not by record id"):
+        select(benchmark(Rows(IDS, endless=True)), spec)

@@ -9,7 +9,7 @@ import click
 from tripos.core.errors import ConfigError
 from tripos.reports.tables import print_json, print_table, say
 from tripos.reports.verdicts import sentence
-from tripos.results.table_text import FORMS, text_of_rows
+from tripos.results.table_text import FORMS, label_simulated, text_of_rows
 from tripos.runs.spec import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 @click.option("--level", default=0.95, show_default=True, type=click.FloatRange(0, 1, min_open=True, max_open=True))
 @click.option("--better", type=click.Choice(["more", "less"]), help="Of the metric, where neither the results nor its name say.")
 @click.option("--all-pairs", is_flag=True, help="Every side with every other, not only the first with the rest.")
-@click.option("--fail-if-worse", type=click.FloatRange(min=0), help="Exit 1 if a treatment is worse than the baseline by more than this.")
+@click.option(
+    "--fail-if-worse",
+    type=click.FloatRange(min=0),
+    help="Exit 1 if a treatment is worse by more than this, or scored nowhere in a row.",
+)
 @click.option("--show-disagreements", is_flag=True, help="List the records on which the first two sides disagree.")
 @click.option("-b", "--benchmark", help="Only this benchmark of a model: side.")
 @click.option("--scores", default="default", show_default=True, help="Scoring of runs, by name or hash.")
@@ -54,18 +58,23 @@ def command(
 
     form = "json" if how.pop("as_json") else how["form"]
     how.pop("form")
+    if show_disagreements and form in FORMS:
+        raise ConfigError(f"--show-disagreements goes with the table or --json, not with --format {form}")
     table, names, made_up = contend(sides, metric, group_by, store=store, scores=scores, benchmark=benchmark)
     rows = compare(table, pairs_of(names, every_pair=all_pairs), side=SIDE, group_by=group_by, **how)
+    split = disagreements(table, names[0], names[1], side=SIDE) if show_disagreements else []
     if form == "json":
-        print_json({"rows": [r.plain(group_by) for r in rows], "simulated": made_up})
+        found: dict[str, Any] = {"rows": [r.plain(group_by) for r in rows], "simulated": made_up}
+        if show_disagreements:
+            found["disagreements"] = [{"record_id": record, "baseline": a, "treatment": b} for record, a, b in split]
+        print_json(found)
     elif form != "table":
-        click.echo(text_of_rows([r.plain(group_by) for r in rows], form), nl=False)
+        click.echo(text_of_rows(label_simulated([r.plain(group_by) for r in rows], made_up), form), nl=False)
     else:
         _print(rows, group_by, metric)
         if made_up:
             say(f"! SIMULATED, no model was asked: {', '.join(made_up)}", style="yellow")
         if show_disagreements:
-            split = disagreements(table, names[0], names[1], side=SIDE)
             print_table(f"{len(split)} disagreements of {names[0]} and {names[1]}", ["Record", "First", "Second"], split)
     if fail_if_worse is not None and any(r.decision == "different" for r in rows):
         raise ConfigError(f"--fail-if-worse: nothing says whether more or less of {metric!r} is better; add --better more or --better less")
@@ -92,5 +101,7 @@ def _print(rows: list[ComparisonRow], group_by: str, metric: str) -> None:
 
 
 def _fails(row: ComparisonRow, margin: float) -> bool:
-    """Worse by more than the margin for sure, or not shown to be within it by a decided comparison."""
+    """Surely worse, and by more than the margin; or nothing was scored to be compared with what the baseline has."""
+    if not row.pair_count:
+        return row.baseline_missing < row.planned
     return row.decision == "worse" and row.delta_mean is not None and abs(row.delta_mean) > margin

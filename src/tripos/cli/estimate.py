@@ -37,15 +37,16 @@ def command(config: str | None, model_filter: str | None, as_json: bool, **flags
         print_json({"runs": [e.plain() for e in found]})
         return 0
     rows = [[e.benchmark, e.model, e.calls, e.prompt_tokens, *_spans(e), e.seconds] for e in found]
-    columns = ["Benchmark", "Model", "Calls", "Prompt tokens", "Completion tokens", "Cost", "Judge calls", "Seconds"]
-    print_table("Estimate", columns, rows, right=range(2, 8))
+    columns = ["Benchmark", "Model", "Calls", "Prompt tokens", "Completion tokens", "Cost", "Judge calls", "Judge cost", "Seconds"]
+    print_table("Estimate", columns, rows, right=range(2, 9))
     say(f"{found[0].basis}. A cost of – means that the price is not known (local models have none).")
     return 0
 
 
 def _spans(e: Estimate) -> tuple[Any, ...]:
     tokens = _span(e.completion_tokens_low, e.completion_tokens_high)
-    return tokens, _dollars(e.cost_usd_low, e.cost_usd_high), _span(e.judge_calls_low, e.judge_calls_high)
+    judged = _span(e.judge_calls_low, e.judge_calls_high), _dollars(e.judge_cost_usd_low, e.judge_cost_usd_high)
+    return tokens, _dollars(e.cost_usd_low, e.cost_usd_high), *judged
 
 
 def _span(low: int, high: int) -> str:

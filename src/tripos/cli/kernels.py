@@ -45,7 +45,7 @@ _how = group_of(
         help="Relative width at which a round ends early.",
     ),
     _o("--compile/--no-compile", "compiled", default=False, help="Also time the reference through torch.compile."),
-    _o("--timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, help="Seconds of each phase of a kernel."),
+    _o("--timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, help="Seconds of a kernel for each phase."),
 )
 _output = group_of(
     _o("-o", "--output", type=_path, help="Write the payload (JSON) here; full mode writes leaderboard.json beside it."),
@@ -72,6 +72,7 @@ command.add_command(check_cases)
 def evaluate(submissions: Path, **flags: Any) -> int:
     """Judge kernels that exist: {tier}/{case}.py, or {team}/{tier}/{case}.py, in a directory or an archive."""
     from tripos.kernels.assess import assess_submissions
+    from tripos.kernels.payload import UNREAD
     from tripos.kernels.submission import read_submissions
     from tripos.reports.tables import warn
     from tripos.runs.runner import run_in_loop
@@ -83,8 +84,10 @@ def evaluate(submissions: Path, **flags: Any) -> int:
     by_backend: dict[str, list[Payload]] = {}
     for assessment in assessments:
         with _Counted(assessment, len(teams)) as counted:
-            by_backend[assessment.target.key] = run_in_loop(partial(assess_submissions, assessment, teams, counted.done))
+            by_backend[assessment.target.key] = run_in_loop(partial(assess_submissions, assessment, teams, counted.done, counted.phase))
     payloads = [_joined({key: of_teams[number] for key, of_teams in by_backend.items()}, assessments) for number in range(len(teams))]
+    for payload in payloads if problems else ():
+        payload[UNREAD] = [{"place": problem.place, "reason": problem.reason} for problem in problems]
     return _deliver(payloads, flags)
 
 
@@ -109,10 +112,13 @@ def run(**flags: Any) -> int:
     assessments = [_assessment(target, flags, pass_n=flags["pass_n"]) for target in _targets(flags)]
     interrupted = False
     for assessment in assessments:
+        if assessment.lacking is not None:  # nothing is asked for a device that is not there
+            payloads[assessment.target.key] = assessment.payload([], 0.0, config={"model": flags["model"]})
+            continue
         records, sources, seconds, simulated, status = _asked(assessment, flags)
         interrupted |= status == 130
         home = None
-        if flags["submission_dir"] is not None and assessment.settings.measures:
+        if flags["submission_dir"] is not None:
             named = {"backend": assessment.target.key, "pass_n": flags["pass_n"], "team": assessment.settings.team_name}
             home = extract_best(records, sources, assessment.found.cases, flags["submission_dir"], **named)
         about = {"model": flags["model"], "simulated": simulated}
@@ -155,10 +161,11 @@ def _assessment(target: Any, flags: dict[str, Any], pass_n: int) -> Assessment:
     from tripos.kernels.assess import plan
     from tripos.kernels.case import own_cases
     from tripos.kernels.evaluate import Conditions
-    from tripos.kernels.isolation.box import Timing
+    from tripos.kernels.isolation.box import Timing, cores
     from tripos.kernels.settings import DEFAULT_TEAM, Settings
     from tripos.reports.tables import warn
 
+    workers = flags.get("max_workers", cores())  # of `run`; an evaluation keeps as many at work as there are cores
     settings = Settings(
         mode=flags["mode"],
         pass_n=pass_n,
@@ -169,6 +176,7 @@ def _assessment(target: Any, flags: dict[str, Any], pass_n: int) -> Assessment:
         rtol=flags["rtol"],
         atol=flags["atol"],
         timeout=flags["timeout"],
+        max_concurrent=workers if isinstance(workers, int) else 4,
     )
     timing = Timing(flags["budget"], flags["precision"], flags["compiled"]) if settings.measures else None
     conditions = Conditions(
@@ -181,7 +189,8 @@ def _assessment(target: Any, flags: dict[str, Any], pass_n: int) -> Assessment:
         timing=timing,
         timeout_seconds=flags["timeout"],
     )
-    assessment = plan(flags["cases_dir"] or own_cases(), target, settings, conditions, flags["devices"] or None)
+    alone = flags["backend"] != ALL
+    assessment = plan(flags["cases_dir"] or own_cases(), target, settings, conditions, flags["devices"] or None, alone=alone)
     for notice in assessment.devices.notices:
         warn(notice)
     return assessment
@@ -204,6 +213,7 @@ def _asked(assessment: Assessment, flags: dict[str, Any]) -> tuple[list[dict[str
     own: dict[str, Any] = {"mode": settings.mode, "rule": asked.rule, "input_sets": asked.input_sets, "threads": asked.threads}
     own |= {name: value for name, value in (("rtol", asked.rtol), ("atol", asked.atol)) if value is not None}
     own |= {"arch": target.arch, "dsl": target.dsl, "timeout_seconds": asked.timeout_seconds}
+    own |= {"devices": ",".join(map(str, assessment.devices.ids))} if flags["devices"] else {}
     if timing is not None:
         own |= {"budget_seconds": timing.budget_seconds, "precision": timing.precision, "compile": timing.compile}
     output = flags["output_dir"] / f"kernels_{slug(flags['model'])}_{target.key}.jsonl"
@@ -228,10 +238,7 @@ def _joined(payloads: dict[str, Payload], assessments: list[Assessment]) -> Payl
 
     if len(assessments) == 1:
         return payloads[assessments[0].target.key]
-    first = assessments[0].settings
-    team = next(iter(payloads.values()))["config"]["team_name"]
-    config = first.config(backend=ALL, arch=None, dsl=None, backend_name=None, devices=None)
-    return combined_payload(payloads, {**config, "team_name": team})
+    return combined_payload(payloads, {**next(iter(payloads.values()))["config"], "devices": None})
 
 
 def _deliver(payloads: list[Payload], flags: dict[str, Any]) -> int:
@@ -281,7 +288,7 @@ def _print_payload(payload: Payload) -> None:
     performance = payload.get("performance_summary")
     if performance:
         mean = performance.get("geometric_mean_speedup") or {}
-        span = f" [{mean['low']:.3f}, {mean['high']:.3f}]" if mean.get("low") is not None else ""
+        span = f" [{mean['lower']:.3f}, {mean['upper']:.3f}]" if mean.get("lower") is not None else ""
         speed = f"geometric mean speedup {mean['mean']:.3f}{span}" if mean.get("mean") is not None else "no speedup measured"
         say(f"score {performance['normalised_total']:.2f} of 100 ({performance['total_weighted_score']:g} weighted points), {speed}")
 
@@ -338,6 +345,10 @@ class _Counted:
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+
+    def phase(self, case: str, phase: str) -> None:
+        """An evaluation has come so far."""
+        self._bar.update(self._task, description=f"{case}: {phase}")
 
     def done(self, record: dict[str, Any]) -> None:
         """One more."""

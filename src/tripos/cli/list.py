@@ -47,4 +47,8 @@ def _row(entry: Entry) -> dict[str, Any]:
         "gated": entry.gated,
         "source": entry.source,
         "needs": sorted(entry.build().scorer.needs),
+        "also_needs": entry.also_needs,
+        "official": entry.official,
+        "deviates": entry.deviates,
+        "calibrated": entry.calibrated,
     }

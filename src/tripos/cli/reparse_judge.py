@@ -17,13 +17,17 @@ from tripos.runs.spec import DEFAULT_STORE
 @click.option("--in-place", is_flag=True, help="Replace the file (a copy stays as {jsonl}.bak) and record the new verdicts in the store.")
 @click.option("--summary-out", type=click.Path(path_type=Path), help="Write what changed as JSON.  [default: {out}.summary.json]")
 @click.option("--store", default=DEFAULT_STORE, show_default=True, help="Where the replies are; without it those in the file are read.")
+@click.option("--benchmark-file", type=click.Path(path_type=Path), help="The Python file of the run's benchmark, if it is your own.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(file: Path, out: Path | None, in_place: bool, summary_out: Path | None, store: str, as_json: bool) -> int:
+def command(
+    file: Path, out: Path | None, in_place: bool, summary_out: Path | None, store: str, benchmark_file: Path | None, as_json: bool
+) -> int:
     """Read stored judge replies again and recover verdicts that could not be read before."""
     import shutil
 
     import msgspec
 
+    from tripos.benchmarks.benchmark import benchmarks
     from tripos.core.errors import ConfigError
     from tripos.results.result_file import read_results
     from tripos.runs.published import renew
@@ -34,6 +38,8 @@ def command(file: Path, out: Path | None, in_place: bool, summary_out: Path | No
 
     if in_place and out is not None:
         raise ConfigError("--in-place and --out exclude each other")
+    if benchmark_file is not None:
+        benchmarks.import_file(benchmark_file)
     results = read_results(file)
     target = file if in_place else out or file.with_name(file.name + ".reparsed")
     present = "://" in store or Path(store).exists()

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from tripos.benchmarks.benchmark import Benchmark, Case
 from tripos.core.errors import TriposError
-from tripos.core.records import Completion, GenerationParams, Message, Verdict
+from tripos.core.records import Completion, GenerationParams, Message
 from tripos.sandbox.sandbox import Sandbox
 from tripos.scoring.answers import visible
 from tripos.scoring.judge import Judge
-from tripos.scoring.scorer import Answer, Instruments, Opened
+from tripos.scoring.scorer import Answer, Instruments, Opened, check_extraction, check_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ async def _run(benchmark: Benchmark, case: Case, sandbox: Sandbox | None, opened
     instruments = Instruments(judge=_scripted(case.judge), sandbox=sandbox, opened=opened)
     text = visible(case.text)
     try:
-        answer = Answer(text, Completion(text=case.text, finish_reason="stop"), benchmark.transform(case.sample, text))
+        answer = Answer(text, Completion(text=case.text, finish_reason="stop"), check_extraction(benchmark.transform(case.sample, text)))
         scored = benchmark.scorer.score(case.sample, answer, instruments)
-        verdict: Verdict = await scored if inspect.isawaitable(scored) else scored
+        verdict = check_verdict(await scored if inspect.isawaitable(scored) else scored)
     except TriposError as error:
         return CaseResult(case.name, case.sample.record_id, expected, "unscored", "judge_failed", ok=False, problem=str(error))
     got = "unscored" if verdict.is_correct is None else "pass" if verdict.is_correct else "fail"

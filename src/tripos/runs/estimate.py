@@ -2,7 +2,8 @@
 
 Prompt tokens are counted as characters / 4 (stated as an estimate; a tokenizer would have to be fetched). Completion
 tokens are the mean of what this model gave on this benchmark before, where the store knows it; else between 0 and the
-limit. Judge calls are counted where the scorer always asks one.
+limit. A judge reads prompt and answer and some 400 tokens of instructions, and writes between nothing and its own limit; it is
+asked twice an answer at most, and at least once where the scorer always asks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from tripos.store.reading import Reader
 
 _CHARACTERS_A_TOKEN = 4
 _LOOKED_AT = 500
+_JUDGE_INSTRUCTIONS = 400
+"""Tokens of a judge's prompt beside question, reference and answer, roughly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,8 @@ class Estimate:
     cost_usd_high: float | None
     judge_calls_low: int
     judge_calls_high: int
+    judge_cost_usd_low: float | None
+    judge_cost_usd_high: float | None
     seconds: float | None
     basis: str
 
@@ -63,6 +68,8 @@ def estimate(spec: RunSpec, reader: Reader | None) -> Estimate:
     tokens, seconds = _before(spec, reader)
     low, high = (round(tokens * calls),) * 2 if tokens is not None else (0, calls * spec.params.max_tokens)
     needs = benchmark.scorer.needs
+    judged = (calls if "judge" in needs else 0, calls * 2 if needs & {"judge", "judge?"} else 0)
+    judge, question = spec.judge, prompt_tokens + calls * _JUDGE_INSTRUCTIONS
     return Estimate(
         benchmark=spec.benchmark,
         model=spec.model.name,
@@ -71,14 +78,24 @@ def estimate(spec: RunSpec, reader: Reader | None) -> Estimate:
         prompt_tokens=prompt_tokens,
         completion_tokens_low=low,
         completion_tokens_high=high,
-        cost_usd_low=cost_usd(spec.model.name, Usage(prompt_tokens=prompt_tokens, completion_tokens=low)),
-        cost_usd_high=cost_usd(spec.model.name, Usage(prompt_tokens=prompt_tokens, completion_tokens=high)),
-        judge_calls_low=calls if "judge" in needs else 0,
-        judge_calls_high=calls * 2 if needs & {"judge", "judge?"} else 0,
+        cost_usd_low=_cost(spec.model.name, calls, prompt_tokens, low),
+        cost_usd_high=_cost(spec.model.name, calls, prompt_tokens, high),
+        judge_calls_low=judged[0],
+        judge_calls_high=judged[1],
+        judge_cost_usd_low=_cost(judge.model.name, judged[0], question + low, 0),
+        judge_cost_usd_high=_cost(judge.model.name, judged[1], 2 * (question + high), judged[1] * judge.max_tokens),
         seconds=seconds * calls / int(spec.max_workers) if seconds is not None and spec.max_workers != "auto" else None,
         basis=f"{looked_at * len(variants)} prompts at {_CHARACTERS_A_TOKEN} characters a token; "
         + ("answers as in earlier runs" if tokens is not None else "answers between none and --max-tokens"),
     )
+
+
+def _cost(model: str, calls: int, prompt_tokens: int, completion_tokens: int) -> float | None:
+    """US dollars of so many tokens over so many calls of the same length: prices may depend on the length of one prompt."""
+    if not calls:
+        return 0.0
+    one = cost_usd(model, Usage(prompt_tokens=round(prompt_tokens / calls), completion_tokens=round(completion_tokens / calls)))
+    return None if one is None else one * calls
 
 
 def _characters(rendered: str | list[Message]) -> int:

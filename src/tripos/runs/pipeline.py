@@ -22,7 +22,7 @@ from tripos.runs.measuring import Measuring
 from tripos.runs.plan import Plan
 from tripos.scoring.answers import visible
 from tripos.scoring.judge import judge_cost
-from tripos.scoring.scorer import Answer
+from tripos.scoring.scorer import Answer, check_extraction, check_verdict
 from tripos.store.events import Event, Failed, Scored, Took, TrialPlanned, answered
 from tripos.store.writer import Writer
 
@@ -127,26 +127,31 @@ class Pipeline:
         times = _Times()
         text = visible(completion.text)
         extraction = _UNREAD
+        waiting: Awaitable[Verdict] | None = None
         try:
-            extraction = self.plan.benchmark.transform(job.sample, text)
+            extraction = check_extraction(self.plan.benchmark.transform(job.sample, text))
             times.parsed = times.scoring = time.perf_counter()
             scored = self.plan.benchmark.scorer.score(job.sample, Answer(text, completion, extraction), self.plan.instruments)
+            if inspect.isawaitable(scored):
+                waiting = scored
+            else:
+                verdict = check_verdict(scored)
         except StoreError:
             raise
         except Exception as error:
             self._finish(job, completion, extraction, _UNSCORED, times, events, error)
             return None
-        if inspect.isawaitable(scored):
+        if waiting is not None:
             if events:
                 self._write(events, None)
-            return self._later(job, completion, extraction, scored, times)
-        self._finish(job, completion, extraction, scored, times, events)
+            return self._later(job, completion, extraction, waiting, times)
+        self._finish(job, completion, extraction, verdict, times, events)
         return None
 
     async def _later(self, job: Job, completion: Completion, extraction: Extraction, scored: Awaitable[Verdict], times: _Times) -> None:
         times.scoring = time.perf_counter()  # it may have waited for a place among the gradings
         try:
-            verdict = await scored
+            verdict = check_verdict(await scored)
         except (StoreError, BudgetExhausted):
             raise
         except Exception as error:  # ours or the judge's, never the candidate's: unscored, kept, retried on resume

@@ -13,10 +13,13 @@ import msgspec
 
 from tripos.benchmarks.benchmark import benchmarks
 from tripos.core.errors import ConfigError
+from tripos.core.identity import digest, settings_of
 from tripos.core.records import JudgeAudit, Outcome, Verdict
 from tripos.results.result_file import ResultFile, key_of
+from tripos.runs.plan import compose
+from tripos.runs.stored import SCORER, spec_of
 from tripos.store.events import Scored, Took, audits_of
-from tripos.store.reading import Reader, TrialRecord
+from tripos.store.reading import Reader, RunRow, TrialRecord
 from tripos.store.writer import Writer
 
 _encode = msgspec.json.Encoder().encode
@@ -45,8 +48,9 @@ def reparse(file: ResultFile, out: Path, reader: Reader | None, writer: Writer |
     Raises:
         ConfigError: no record of the file was scored by a judge, or the scorer cannot read replies.
     """
-    scorer = _scorer(file)
-    stored = _stored(file, reader)
+    run = _run(file, reader)
+    scorer = _scorer(file, run)
+    stored = {} if run is None or reader is None else dict(_keyed(reader, run.run_id, run.overlay))
     before, after, changed, recovered, read = [], [], 0, 0, 0
     lines = []
     for record in file.records:
@@ -75,20 +79,28 @@ def reparse(file: ResultFile, out: Path, reader: Reader | None, writer: Writer |
     return Reparsed(len(file.records), read, recovered, changed, *means)
 
 
-def _scorer(file: ResultFile) -> Any:
-    scorer = benchmarks.get(file.benchmark).build().scorer
+def _scorer(file: ResultFile, run: RunRow | None) -> Any:
+    """The scorer that graded the file, with the settings of its run."""
+    config = msgspec.json.decode(run.config, type=dict[str, Any]) if run is not None else (file.summary or {}).get("config")
+    if config:
+        _, benchmark = compose(spec_of({**config, "benchmark": file.benchmark}, run.run_id if run is not None else str(file.path)))
+    else:  # lines without store and summary: all that is known is the benchmark
+        benchmark = benchmarks.get(file.benchmark).build()
+    scorer = benchmark.scorer
     if not hasattr(scorer, "reread"):
         raise ConfigError(f"{file.path}: {file.benchmark} is not scored by a judge, there is nothing to read again")
+    if config and config.get(SCORER, own := digest(settings_of(scorer))) != own:
+        raise ConfigError(f"{file.path} was rescored by a scorer with other settings than the benchmark's own; use `tripos rescore` again")
     return scorer
 
 
-def _stored(file: ResultFile, reader: Reader | None) -> dict[tuple[str, str, int], TrialRecord]:
+def _run(file: ResultFile, reader: Reader | None) -> RunRow | None:
+    """The run of the file in the store, None where it is not there or the file is of several."""
     runs = {str(r["run_id"]) for r in file.records if r.get("run_id")}
     if reader is None or len(runs) != 1:
-        return {}
+        return None
     known = {r.run_id: r for r in reader.runs()}
-    run = known.get(runs.pop())
-    return {} if run is None else dict(_keyed(reader, run.run_id, run.overlay))
+    return known.get(runs.pop())
 
 
 def _keyed(reader: Reader, run_id: str, overlay: str) -> Iterator[tuple[tuple[str, str, int], TrialRecord]]:

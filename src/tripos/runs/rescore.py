@@ -11,7 +11,6 @@ import asyncio
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -32,6 +31,7 @@ from tripos.runs.rescoring import Rescored, Rescoring
 from tripos.runs.runner import Control
 from tripos.runs.selection import Selection
 from tripos.runs.spec import RunSpec, public
+from tripos.runs.stored import SCORER, spec_of
 from tripos.scoring.scorer import scorers
 from tripos.store.database import Database
 from tripos.store.events import RunStarted
@@ -100,20 +100,6 @@ async def rescore(store: str, run_id: str, change: Change, endpoints: Endpoints,
         reader.database.close()
 
 
-def spec_of(run: RunRow) -> RunSpec:
-    """The specification that a run was made from, less its keys.
-
-    Raises:
-        ConfigError: the run was imported from another tool, or its configuration cannot be read.
-    """
-    config = msgspec.json.decode(run.config, type=dict[str, Any])
-    try:
-        found: RunSpec = msgspec.convert({**config, "benchmark": run.benchmark}, RunSpec, dec_hook=_from_text)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise ConfigError(f"run {run.run_id} of {run.benchmark} has no configuration that can be scored again: {error}") from error
-    return found
-
-
 def changed(component: Any, settings: Mapping[str, Any], what: str) -> Any:
     """A transform or scorer with some fields set; texts become the type that the field has.
 
@@ -136,7 +122,7 @@ def changed(component: Any, settings: Mapping[str, Any], what: str) -> Any:
 
 
 async def _plan(source: RunRow, change: Change, endpoints: Endpoints, reader: Reader) -> tuple[Plan, Any]:
-    spec = _changed_spec(spec_of(source), change)
+    spec = _changed_spec(spec_of(_recorded(source), source.run_id), change)
     entry, benchmark = _changed_benchmark(*compose(spec), change)
     instruments, judge = await instruments_of(spec, benchmark, endpoints)
     overlay = overlay_of(benchmark, judge)
@@ -165,6 +151,10 @@ async def _plan(source: RunRow, change: Change, endpoints: Endpoints, reader: Re
         trial_base=b"",
     )
     return plan, judge
+
+
+def _recorded(run: RunRow) -> dict[str, Any]:
+    return {**msgspec.json.decode(run.config, type=dict[str, Any]), "benchmark": run.benchmark}
 
 
 def _changed_spec(spec: RunSpec, change: Change) -> RunSpec:
@@ -221,7 +211,7 @@ def _started(plan: Plan, source: RunRow, change: Change, judge: Any, reader: Rea
     grading = {
         "judge": public(plan.spec.judge),
         "choice_judge": plan.spec.choice_judge,
-        "scorer": digest(settings_of(plan.benchmark.scorer)),
+        SCORER: digest(settings_of(plan.benchmark.scorer)),
     }
     name = change.name or _name_before(reader, plan.run_id)
     layer = {
@@ -251,9 +241,3 @@ def _name_before(reader: Reader, run_id: str) -> str | None:
     known = [row for row in reader.runs() if row.run_id == run_id]
     name: str | None = msgspec.json.decode(known[0].config, type=dict[str, Any]).get(NAME) if known else None
     return name
-
-
-def _from_text(kind: type, value: Any) -> Any:
-    if kind is Path:
-        return Path(value)
-    raise TypeError(f"{kind.__name__} is not kept in a configuration")

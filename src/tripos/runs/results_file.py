@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -27,6 +28,7 @@ class ResultsFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab", buffering=0)
+            _lock(self._file, alone=False)
         except OSError as error:
             raise ConfigError(f"cannot write {path}: {error.strerror}; choose another place with -o") from error
 
@@ -40,7 +42,11 @@ class ResultsFile:
 
 
 def make_way(path: Path, run_id: str) -> Path | None:
-    """Moves the results of another run aside with their summary, so that nothing paid for is lost. Returns where they went."""
+    """Moves the results of another run aside with their summary, so that nothing paid for is lost. Returns where they went.
+
+    Raises:
+        ConfigError: the path is no results file, cannot be written, or is being written by another run right now.
+    """
     try:
         if not path.exists():
             return None
@@ -57,6 +63,9 @@ def make_way(path: Path, run_id: str) -> Path | None:
     owner = _owner(first)
     if owner == run_id:
         return None
+    with path.open("rb") as file:
+        if not _lock(file, alone=True):
+            raise ConfigError(f"{path} is being written by another run ({owner}); choose another place with -o")
     stem = f"{path.stem}.{owner or 'earlier'}"
     aside = path.with_name(f"{stem}{path.suffix}")
     number = 1
@@ -67,6 +76,21 @@ def make_way(path: Path, run_id: str) -> Path | None:
     if summary_of(path).exists():
         summary_of(path).rename(summary_of(aside))
     return aside
+
+
+def _lock(file: BinaryIO, *, alone: bool) -> bool:
+    """Marks a file as in use until it is closed; False where `alone` and somebody else uses it. Does nothing on systems without locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def _owner(first: bytes) -> str | None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
-from tripos.benchmarks.benchmark import Benchmark
+from tripos.benchmarks.benchmark import Benchmark, Source
+from tripos.benchmarks.generated import Generated
 from tripos.core.errors import ConfigError, DatasetError, unknown
 from tripos.core.identity import order_key
 from tripos.core.records import Sample
@@ -59,7 +60,12 @@ def select(benchmark: Benchmark, spec: RunSpec) -> Selection:
     if spec.max_samples is not None and spec.max_samples < 1:
         raise ConfigError(f"{spec.benchmark}: max_samples = {spec.max_samples}: at least one sample must be asked for")
     if source.endless:
-        return _of_endless(benchmark, spec)
+        if spec.partition != "all":
+            raise ConfigError(f"{spec.benchmark} is generated: it has no partition {spec.partition!r}; use another --seed instead")
+        if not spec.record_ids:
+            return _of_endless(benchmark, spec)
+        source = _named(source, spec)
+        benchmark = replace(benchmark, samples=source)
     every = [s.record_id for s in source]
     _check(every, spec)
     wanted = every if spec.partition == "all" else [i for i in every if in_partition(i, spec.partition)]
@@ -90,11 +96,14 @@ def _asked_for(every: list[str], wanted: list[str], spec: RunSpec) -> list[str]:
     return found
 
 
+def _named(source: Source, spec: RunSpec) -> Source:
+    """The records that a run of a generated benchmark names."""
+    if not isinstance(source, Generated):
+        raise ConfigError(f"{spec.benchmark} has samples without end: choose them by --seed and -n, not by record id")
+    return source.only(spec.record_ids)
+
+
 def _of_endless(benchmark: Benchmark, spec: RunSpec) -> Selection:
-    if spec.partition != "all":
-        raise ConfigError(f"{spec.benchmark} is generated: it has no partition {spec.partition!r}; use another --seed instead")
-    if spec.record_ids:
-        raise ConfigError(f"{spec.benchmark} is generated: choose samples by --seed and -n, not by record id")
     total = spec.max_samples or benchmark.default_n
     if not total:
         raise ConfigError(f"{spec.benchmark} is generated without end: say how many samples with -n")

@@ -4,21 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tripos.core.errors import ConfigError
 from tripos.core.records import JSON
 from tripos.interop.exporting import Exported, Key
 from tripos.results.result_file import ResultFile
 from tripos.runs.columns import Columns
 from tripos.runs.lines import Header
 from tripos.runs.results_file import line_of
-from tripos.runs.spec import ModelSpec
+from tripos.runs.spec import ModelSpec, RunSpec
 from tripos.runs.summary import Summary, figures
 from tripos.store.reading import Reader, RunRow
 
 _HARDWARE = ("param_count_b", "active_params_b", "gpu_peak_tflops", "gpu_peak_bandwidth_gb_s", "num_gpus")
+
+
+SCORER = "scorer"
+"""Under which a rescored run keeps the digest of the scorer that it was graded by."""
+
+
+def spec_of(config: dict[str, Any], run_id: str) -> RunSpec:
+    """The specification that a run was made from, from its recorded configuration; without its keys.
+
+    Raises:
+        ConfigError: the run was imported from another tool, or its configuration cannot be read.
+    """
+    try:
+        found: RunSpec = msgspec.convert(config, RunSpec, dec_hook=_from_text)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise ConfigError(f"run {run_id} of {config.get('benchmark')} has no configuration that can be scored again: {error}") from error
+    return found
+
+
+def _from_text(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise TypeError(f"{kind.__name__} is not kept in a configuration")
 
 
 def header_of(run: RunRow) -> Header:

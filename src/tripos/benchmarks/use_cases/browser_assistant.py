@@ -114,7 +114,7 @@ def _make(seed: int, index: int) -> Sample:
             "claims": {f"C{at}": right for at, (_, right) in enumerate(drawn.claims, 1)},
         },
         subject=drawn.family,
-        cluster=f"{KEY}-{seed & 0xFFFFFFFF:x}-pair-{index // 2}",
+        cluster=f"{KEY}-{seed:x}-pair-{index // 2}",
         dimensions={"difficulty": drawn.difficulty, "answer": solved.type},
         metadata={"canary": CANARY, "question": drawn.question.text, "pages": len(drawn.pages)},
     )
@@ -267,7 +267,15 @@ def _source(seed: int) -> Generated:
 
 
 @benchmark(
-    KEY, category="use-case", summary="Web research with fact verification", size="generated", licence="Apache-2.0", source="generated"
+    KEY,
+    category="use-case",
+    summary="Web research with fact verification",
+    size="generated",
+    licence="Apache-2.0",
+    source="generated",
+    official="ours (generated): right answer, F1 of sources 0.5 or more, every claim labelled rightly",
+    deviates="no browser, the pages are in the prompt; upstream: substrings, a judge, words that sound like a source",
+    calibrated="0.1.0",
 )
 def browser_assistant(options: Options) -> Benchmark:
     """Generated sites, questions and claims; see the module's docstring for the scoring."""

@@ -38,6 +38,9 @@ CONTROL_EVERY = 10
     summary="Bug-fix coding assistant (test-based)",
     size="endless (generated)",
     licence="Apache-2.0",
+    official="ours (generated): all hidden checks pass; value: the gain over the file as shown",
+    deviates="upstream: 30 interview classics whose tests are never called",
+    calibrated="0.1.0",
 )
 def coding_assistant(options: Options) -> Benchmark:
     """Composes the benchmark. The run's seed makes the samples."""

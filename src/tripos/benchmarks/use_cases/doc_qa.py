@@ -108,7 +108,7 @@ def _make(seed: int, index: int) -> Sample:
         input=f"{rules}\n\n{corpus.text}\n\nQuestion: {drawn.question.text}",
         reference=reference,
         subject=drawn.family,
-        cluster=f"{KEY}-{seed & 0xFFFFFFFF:x}-pair-{index // 2}",
+        cluster=f"{KEY}-{seed:x}-pair-{index // 2}",
         dimensions={"difficulty": drawn.difficulty, "answer": solved.type, "steps": str(len(solved.needs))},
         metadata={"canary": CANARY, "question": drawn.question.text, "documents": len(corpus.documents)},
     )
@@ -170,7 +170,15 @@ def _source(seed: int) -> Generated:
 
 
 @benchmark(
-    KEY, category="use-case", summary="Document-grounded QA with citations", size="generated", licence="Apache-2.0", source="generated"
+    KEY,
+    category="use-case",
+    summary="Document-grounded QA with citations",
+    size="generated",
+    licence="Apache-2.0",
+    source="generated",
+    official="ours (generated): right answer, and F1 of the citations 0.5 or more",
+    deviates="upstream: facts as phrases, recall of citations, and a judge",
+    calibrated="0.1.0",
 )
 def doc_qa(options: Options) -> Benchmark:
     """Generated papers and questions; see the module's docstring for the scoring."""

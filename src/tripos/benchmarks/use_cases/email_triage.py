@@ -141,7 +141,7 @@ def _sample(seed: int, index: int) -> Sample:
             "allowed": grounds(thread, facts.deadline),
         },
         subject=plan.family,
-        cluster=f"{KEY}-{seed & 0xFFFFFFFF:x}-pair-{index // 2}" if paired else None,
+        cluster=f"{KEY}-{seed:x}-pair-{index // 2}" if paired else None,
         dimensions={"difficulty": difficulty, "pair": drawn.pair},
         metadata={
             "canary": CANARY,
@@ -273,7 +273,15 @@ def _source(seed: int) -> Generated:
 
 
 @benchmark(
-    KEY, category="use-case", summary="Email triage classification + draft", size="generated", licence="Apache-2.0", source="generated"
+    KEY,
+    category="use-case",
+    summary="Email triage classification + draft",
+    size="generated",
+    licence="Apache-2.0",
+    source="generated",
+    official="ours (generated): urgency, category, due and reply all in full; value: their mean",
+    deviates="upstream: right labels alone are correct, and a judge may overrule wrong ones",
+    calibrated="0.1.0",
 )
 def email_triage(options: Options) -> Benchmark:
     """Generated threads with a policy each; see the module's docstring for the scoring."""

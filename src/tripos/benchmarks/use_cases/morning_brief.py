@@ -66,7 +66,7 @@ def _make(seed: int, index: int) -> Sample:
         input=worded(morning, wishes, size),
         reference={"points": _points(morning, wishes), "names": sorted(set(morning.names)), "day": sorted(_day(morning))},
         subject=family,
-        cluster=f"{KEY}-{seed & 0xFFFFFFFF:x}-pair-{couple}",
+        cluster=f"{KEY}-{seed:x}-pair-{couple}",
         dimensions={"difficulty": difficulty, "wishes": str(len(wishes))},
         metadata={"canary": CANARY, "wishes": list(wishes), "messages": len(morning.messages) + size.noise},
     )
@@ -220,7 +220,17 @@ def _source(seed: int) -> Generated:
     return Generated(KEY, VERSION, seed, make=lambda rng, index: _make(seed, index))
 
 
-@benchmark(KEY, category="use-case", summary="Morning briefing generation", size="generated", licence="Apache-2.0", source="generated")
+@benchmark(
+    KEY,
+    category="use-case",
+    summary="Morning briefing generation",
+    size="generated",
+    licence="Apache-2.0",
+    source="generated",
+    official="ours (generated): every wish fulfilled, no other line with facts; value: F1 of lines",
+    deviates="upstream: a judge that sees only the first 500 characters of the prompt",
+    calibrated="0.1.0",
+)
 def morning_brief(options: Options) -> Benchmark:
     """Generated mornings; see the module's docstring for the scoring."""
     refuse(KEY, options, "data", "split", "subset", "shots", "judge")

@@ -84,7 +84,7 @@ def _make(seed: int, index: int) -> Sample:
             "contradicting": list(right.contradicting),
         },
         subject=family,
-        cluster=f"{KEY}-{seed & 0xFFFFFFFF:x}-pair-{couple}",
+        cluster=f"{KEY}-{seed:x}-pair-{couple}",
         dimensions={"difficulty": difficulty, "pair": edit},
         metadata={"canary": CANARY, "reports": len(review.studies), "unit": review.measure.unit},
     )
@@ -247,7 +247,17 @@ def _source(seed: int) -> Generated:
     return Generated(KEY, VERSION, seed, make=lambda rng, index: _make(seed, index))
 
 
-@benchmark(KEY, category="use-case", summary="Research synthesis + accuracy", size="generated", licence="Apache-2.0", source="generated")
+@benchmark(
+    KEY,
+    category="use-case",
+    summary="Research synthesis + accuracy",
+    size="generated",
+    licence="Apache-2.0",
+    source="generated",
+    official="ours (generated): reports and estimate right, and six weighted parts 0.8 or more",
+    deviates="upstream: closed-book surveys, with a judge",
+    calibrated="0.1.0",
+)
 def research_mining(options: Options) -> Benchmark:
     """Generated literature; see the module's docstring for the scoring."""
     refuse(KEY, options, "data", "split", "subset", "shots", "judge")
