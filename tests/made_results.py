@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tripos.core.records import Completion, Extraction, JudgeAudit, Outcome, Usage, Verdict
+from tripos.results.rows import ScoreRow, TrialSummaryRow
 from tripos.store.database import Database
 from tripos.store.events import Event, Failed, RunEnded, RunStarted, Scored, Took, TrialPlanned, answered
 from tripos.store.writer import Writer
@@ -64,6 +65,7 @@ def write_run(
     params: dict[str, Any] | None = None,
     config: dict[str, Any] | None = None,
     scored_only: bool = False,
+    simulated: bool = False,
 ) -> str:
     """Records a run; `scored_only` adds another scoring of answers that are there. Returns the run id."""
     run_id = run_id or f"{model}-{benchmark}-{overlay[:4]}{nonce}"
@@ -77,7 +79,7 @@ def write_run(
         engine="openai",
         backend="direct",
         overlay=overlay,
-        simulated=False,
+        simulated=simulated,
         planned=len(candidates) if planned is None else planned,
         dataset={},
         provenance={},
@@ -169,3 +171,31 @@ def _json(audit: JudgeAudit) -> str:
     import msgspec
 
     return msgspec.json.encode(audit).decode()
+
+
+class Flat:
+    """A repository as small as can be: four trials, one score that belongs to none of them."""
+
+    def __init__(self) -> None:
+        self.scores = [
+            ScoreRow("t1", "c1", "exact", 0.0, {}), ScoreRow("t2", "c2", "exact", 1.0, {}), ScoreRow("t3", "c3", "exact", 0.0, {}),
+            ScoreRow("t4", "c4", "exact", 1.0, {}), ScoreRow("ignored", "c9", "exact", 1.0, {}),
+        ]  # fmt: skip
+        self.trials = [
+            TrialSummaryRow(f"t{n}", model, "s", "bench", "s", "v", item, dims, "ok")
+            for n, model, item, dims in ((1, "a", "x", {"k": "1"}), (2, "b", "x", {"k": "1"}), (3, "a", "y", {}), (4, "b", "y", {}))
+        ]
+
+    def get_trial_record(self, trial_hash: str, **_: Any) -> Any:
+        return trial_hash
+
+    def get_timeline_view(self, record_id: str, record_type: Any, **_: Any) -> Any:
+        return None
+
+    def iter_candidate_scores(
+        self, *, trial_hashes: Collection[str] | None = None, metric_id: str | None = None, evaluation_hash: str | None = None
+    ) -> Iterator[Any]:
+        return (s for s in self.scores if metric_id in (None, s.metric_id))
+
+    def iter_trial_summaries(self, **_: Any) -> Iterator[Any]:
+        return iter(self.trials)

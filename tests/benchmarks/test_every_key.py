@@ -1,4 +1,5 @@
-"""What holds for every registered benchmark: rows of another shape are refused, ids are the rows' own, silence is no verdict."""
+"""What holds for every registered benchmark: rows of another shape are refused, ids are the rows' own, silence is no verdict, and
+what it says of itself in the tables is said in short and true of its door."""
 
 from __future__ import annotations
 
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+import tripos
 from scripted_judge import answer_of
 from shared_data import SHARED
-from tripos.benchmarks.benchmark import Benchmark, Options, Source, benchmarks
+from tripos.benchmarks.agentic.web_scoring import SITES
+from tripos.benchmarks.benchmark import Benchmark, Options, Source, benchmark, benchmarks
 from tripos.core.errors import EngineError, JudgeError, TriposError
 from tripos.core.records import Completion, GenerationParams, Sample, Verdict
+from tripos.runs.calibration import lacking
 from tripos.sandbox.choose import choose
 from tripos.scoring.judge import Judge
 from tripos.scoring.scorer import Instruments, Opened
@@ -21,6 +25,20 @@ BUILT = {key: entry.build() for key, entry in benchmarks.items()}
 GENERATED = {key for key, benchmark in BUILT.items() if benchmark.samples.endless}
 OWN = GENERATED | {"kernels"}  # rows that come with Tripos
 JUDGED = [key for key, benchmark in BUILT.items() if "judge" in benchmark.scorer.needs]
+DOORS = [(key, None) for key in ("swebench", "swefficiency", "terminalbench-native", "terminalbench-v2.1", "webchorearena", "workarena")]
+DOORS += [("lifelong-agent", "os_interaction"), ("lifelong-agent", "knowledge_graph")]
+SIGNS = {
+    "docker": "docker",
+    "package swebench": "the extra `swebench`",
+    "package swefficiency": "the package `swefficiency`",
+    "package terminal-bench": "the package `terminal-bench`",
+    "package browsergym-workarena": "`browsergym-workarena`",
+    "playwright": "browser",
+    "ServiceNow instance": "a ServiceNow instance",
+    "sites are not set": "WebArena's sites",
+    "turns": "recorded sessions",
+}
+"""What a door says is missing, and by what words the needs name it."""
 
 
 def shelved(key: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> Source:
@@ -98,6 +116,43 @@ async def test_a_dead_judge_is_never_a_verdict(key: str) -> None:
             assert not verdict.audits  # decided without asking
             assert verdict.is_correct is case.passes
     assert failed
+
+
+@pytest.mark.parametrize("key", sorted(BUILT))
+def test_what_is_official_what_deviates_and_since_when_it_is_calibrated_is_told_in_short(key: str) -> None:
+    entry = benchmarks.get(key)
+    assert 0 < len(entry.official) <= 90
+    assert len(entry.deviates) <= 110
+    assert len(entry.also_needs) <= 110
+    for words in (entry.official, entry.deviates, entry.also_needs):
+        assert words == " ".join(words.split()).removesuffix("."), "a phrase on one line, without a full stop"
+    assert numbers(entry.calibrated) <= numbers(tripos.__version__)
+
+
+def test_a_word_that_no_benchmark_says_of_itself_is_an_error() -> None:
+    with pytest.raises(TypeError, match="oficial"):
+        benchmark("misspelt", category="none", summary="none", oficial="none")(lambda _: BUILT["math500"])
+    assert "misspelt" not in benchmarks
+
+
+@pytest.mark.parametrize(("key", "subset"), DOORS)
+async def test_what_the_door_asks_for_stands_among_the_needs(
+    key: str, subset: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*SITES, "SNOW_INSTANCE_URL", "SNOW_INSTANCE_POOL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))  # without any program
+    entry = benchmarks.get(key)
+    said = await lacking(entry.build(Options(subset=subset)))
+    assert said is not None
+    asked = {need for sign, need in SIGNS.items() if sign in said}
+    assert asked
+    named = " ".join([*entry.build().scorer.needs, entry.also_needs]).lower()
+    assert not {need for need in asked if need.lower() not in named}, said
+
+
+def numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")[:3]]
 
 
 def case_sample(benchmark: Benchmark, record_id: str) -> Sample:

@@ -281,6 +281,20 @@ def test_a_directory_with_hub_files_is_read_by_datasets(tmp_path: Path) -> None:
     assert fingerprint["digest"]
 
 
+def test_a_large_set_is_streamed_again_and_again_and_never_kept(tmp_path: Path) -> None:
+    write(tmp_path / "sums" / "data" / "test-00000-of-00001.parquet")
+    (said,) = asked(tmp_path, {"repo": str(tmp_path / "sums")})
+    assert list((tmp_path / "hf").rglob("*.arrow"))
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    (streamed,) = asked(place, {"repo": str(tmp_path / "sums"), "streamed": True})
+    once, twice, fingerprint = json.loads(streamed)
+    assert once == twice == ["r0", "r1", "r2", "r3", "r4"]
+    assert (fingerprint["rows"], fingerprint["kept"]) == (5, 5)
+    assert fingerprint["revision"] == json.loads(said)[2]["revision"]
+    assert not list((place / "hf").rglob("*.arrow"))
+
+
 def test_the_cache_serves_offline_with_its_commit(tmp_path: Path) -> None:
     cached(tmp_path, "sums", "test", "ab12" * 10)
     wanted = ({}, {"revision": "cd34cd3"}, {"columns": ("question",)}, {"split": "train"}, {"repo": "owner/others", "key": "others"})
@@ -295,24 +309,6 @@ def test_the_cache_serves_offline_with_its_commit(tmp_path: Path) -> None:
     assert "owner/others is not in the local cache and the hub cannot be reached" in absent
     assert "`data = …` / --data" in absent
     assert "TRIPOS_DATA_DIR/others/ (e.g. test.jsonl)" in absent
-
-
-def test_a_gated_set_says_where_to_accept_its_terms(tmp_path: Path) -> None:
-    from huggingface_hub.errors import GatedRepoError  # the very exception of the hub's client
-
-    from tripos.benchmarks.sources import _hub_errors
-
-    with (
-        pytest.raises(DatasetError, match=r"https://huggingface\.co/datasets/owner/sums and set HF_TOKEN"),
-        _hub_errors(source(None, gated=True)),
-    ):
-        raise GatedRepoError("Access to dataset owner/sums is restricted", response=_refusal())
-
-
-def _refusal() -> Any:
-    import httpx2 as httpx
-
-    return httpx.Response(403, request=httpx.Request("GET", "https://huggingface.co/api/datasets/owner/sums"))
 
 
 # --------------------------------------------------------------------------------------------------------- the real rows

@@ -203,6 +203,7 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_the_same(tmp_path: Path) -> 
         everybody = family(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
+        assert process.returncode == -signal.SIGKILL, "it was at work"
         wait_until(lambda them=everybody: not any(Path(f"/proc/{each}").exists() for each in them), 20)
     before = lines(where)
     last = start(*RUN, cwd=where)

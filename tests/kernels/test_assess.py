@@ -10,6 +10,7 @@ from tiny_case import CRASH, RIGHT, WRONG, case_directory, submission
 from tripos.core.errors import ConfigError, SandboxError
 from tripos.kernels import assess
 from tripos.kernels.assess import assess_submissions, plan, records_of_lines
+from tripos.kernels.environment import torch_facts
 from tripos.kernels.evaluate import Conditions
 from tripos.kernels.isolation.box import Timing
 from tripos.kernels.payload import exit_code
@@ -55,6 +56,31 @@ async def test_a_box_that_cannot_be_had_fails_every_case_by_name(tmp_path: Path,
     assert payload["summary"]["environment_error"] == "no sandbox here"
     assert payload["summary"]["total_cases"] == 2 and payload["summary"]["passed_cases"] == 0
     assert exit_code(payload) != 0
+
+
+async def test_a_device_that_is_not_there_fails_its_cases_where_it_is_one_backend_of_several(tmp_path: Path) -> None:
+    if torch_facts().npu_count:
+        pytest.skip("there is an NPU here")
+    cases = case_directory(tmp_path / "cases", "t1/one", "t1/two")
+    teams, _ = read_submissions(submission(tmp_path / "team", t1__one=RIGHT))
+    asked = (cases, resolve_target("npu"), Settings(mode="full", pass_n=1), Conditions())
+    with pytest.raises(ConfigError, match="sees no npu device"):
+        plan(*asked)
+    assessment = plan(*asked, alone=False)
+    assert "sees no npu device" in assessment.devices.notices[0]
+    (payload,) = await assess_submissions(assessment, teams)
+    assert "sees no npu device" in payload["summary"]["environment_error"]
+    assert {row["outcome"] for row in payload["performance_results"]} == {"infrastructure_failed"}
+    assert (payload["summary"]["total_cases"], payload["performance_summary"]["unmeasured_cases"]) == (2, 2)
+
+
+async def test_the_phase_of_each_case_is_told(tmp_path: Path) -> None:
+    teams, _ = read_submissions(submission(tmp_path / "team", t1__one=RIGHT, t1__two=WRONG))
+    heard: list[tuple[str, str]] = []
+    cases = case_directory(tmp_path / "cases", "t1/one", "t1/two")
+    await assess_submissions(_plan(cases), teams, phase=lambda case, phase: heard.append((case, phase)))
+    assert [phase for case, phase in heard if case == "t1/one"] == ["load", "build", "check"]
+    assert {case for case, _ in heard} == {"t1/one", "t1/two"}
 
 
 def test_lines_of_a_results_file_become_records() -> None:

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 from tiny_case import RIGHT, case_directory
 
+from scripted_judge import answer_of
 from tripos.benchmarks.benchmark import Options, benchmarks
 from tripos.core.errors import ConfigError
 from tripos.kernels.benchmark import CaseFiles, KernelScorer, metrics_of
+from tripos.kernels.devices import NoDevice
+from tripos.kernels.environment import torch_facts
 from tripos.kernels.prompt import DSLS, kernel_prompt
 from tripos.kernels.targets import resolve_target
+from tripos.scoring.scorer import Instruments, Opened
 
 KERNELS = benchmarks.get("kernels")
 
@@ -46,6 +50,8 @@ def test_the_fingerprint_is_of_the_text(tmp_path: Path) -> None:
         (Options(settings={"threads": "two"}), "must be of type int"),
         (Options(settings={"mode": "ful"}), "did you mean 'full'"),
         (Options(settings={"dsl": "cuda"}), "unknown dsl of backend cpu 'cuda'"),
+        (Options(settings={"devices": "0;1"}), "numbers of devices are wanted"),
+        (Options(settings={"devices": True}), "numbers of devices are wanted"),
     ],
 )
 def test_what_it_does_not_have_is_refused(options: Options, said: str) -> None:
@@ -56,6 +62,20 @@ def test_what_it_does_not_have_is_refused(options: Options, said: str) -> None:
 def test_settings_reach_the_scorer() -> None:
     built = KERNELS.build(Options(seed=3, settings={"mode": "correctness", "input_sets": 5, "rtol": 1, "timeout_seconds": 9}))
     assert built.scorer == KernelScorer(seed=3, dsl="cpp", timed=False, input_sets=5, rtol=1.0, timeout_seconds=9.0)
+
+
+@pytest.mark.parametrize(("given", "devices"), [("", ()), (0, (0,)), ("1", (1,)), ("2, 0", (2, 0))])
+def test_devices_are_numbers(given: object, devices: tuple[int, ...]) -> None:
+    assert KERNELS.build(Options(subset="gpu", settings={"devices": given})).scorer.devices == devices  # type: ignore[attr-defined]
+
+
+async def test_a_device_that_is_not_there_is_known_before_anything_is_asked() -> None:
+    if torch_facts().cuda_count:
+        pytest.skip("there is a GPU here")
+    with pytest.raises(NoDevice, match="sees no cuda device"):
+        await KernelScorer(device="cuda", dsl="triton_cuda").prepare(Instruments(opened=Opened()))
+    with pytest.raises(ConfigError, match="the CPU is one device"):
+        await KernelScorer(devices=(1,)).prepare(Instruments(opened=Opened()))
 
 
 def test_the_default_prompt_is_the_backends_language_and_others_are_variants() -> None:
@@ -85,3 +105,11 @@ def test_an_answer_without_code_is_no_kernel() -> None:
     sample = next(iter(KERNELS.build().samples))
     assert transform(sample, "no").answer is None
     assert transform(sample, f"Here:\n```python\n{RIGHT}```").answer == RIGHT
+
+
+@pytest.mark.parametrize("text", ["", "I cannot write kernels."])
+async def test_an_answer_without_code_lowers_the_mean_score(text: str) -> None:
+    made = KERNELS.build()
+    sample = next(iter(made.samples))
+    verdict = await made.scorer.score(sample, answer_of(sample, text, made.transform), Instruments())
+    assert (verdict.is_correct, verdict.value, verdict.metrics) == (False, 0.0, {"kernel_score": 0.0})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tripos.core.errors import ConfigError
-from tripos.kernels.devices import resolve_devices, visible_devices
+from tripos.kernels.devices import NoDevice, resolve_devices, shown_to_worker, visible_devices
 from tripos.kernels.environment import TorchFacts
 from tripos.kernels.targets import TARGETS
 
@@ -81,7 +81,7 @@ def test_the_cpu_is_one_device_and_torch_is_not_asked() -> None:
 
 def test_no_device_is_invented_and_the_cause_is_named() -> None:
     built = TorchFacts(torch_version="2.9+cpu")
-    with pytest.raises(ConfigError, match=r"torch 2\.9\+cpu, which is built without CUDA, sees no cuda device here$"):
+    with pytest.raises(NoDevice, match=r"torch 2\.9\+cpu, which is built without CUDA, sees no cuda device here$"):
         resolve_devices(GPU, None, built, {})
     hidden = TorchFacts(torch_version="2.9", cuda_version="12.8")
     with pytest.raises(ConfigError, match=r"sees no cuda device here \(CUDA_VISIBLE_DEVICES='-1' hides all of them\)"):
@@ -92,3 +92,22 @@ def test_no_device_is_invented_and_the_cause_is_named() -> None:
         resolve_devices(NPU, None, hidden, {})
     with pytest.raises(ConfigError, match="backend gpu needs torch: ModuleNotFoundError: No module named 'torch'"):
         resolve_devices(GPU, None, TorchFacts(error="ModuleNotFoundError: No module named 'torch'"), {})
+
+
+@pytest.mark.parametrize(
+    ("device", "number", "environ", "shown"),
+    [
+        ("cpu", 0, {"CUDA_VISIBLE_DEVICES": "3"}, {}),
+        ("cuda", 1, {}, {"CUDA_VISIBLE_DEVICES": "1"}),
+        ("cuda", 1, {"CUDA_VISIBLE_DEVICES": "all"}, {"CUDA_VISIBLE_DEVICES": "1"}),
+        ("cuda", 1, {"CUDA_VISIBLE_DEVICES": "6,4"}, {"CUDA_VISIBLE_DEVICES": "4"}),
+        ("cuda", 0, {"CUDA_VISIBLE_DEVICES": "MIG-1/2/3"}, {"CUDA_VISIBLE_DEVICES": "MIG-1/2/3"}),
+        ("cuda", 0, {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, {"CUDA_VISIBLE_DEVICES": "0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}),
+        ("npu", 1, {"ASCEND_RT_VISIBLE_DEVICES": "2,3", "CUDA_DEVICE_ORDER": "x"}, {"ASCEND_RT_VISIBLE_DEVICES": "3"}),
+    ],
+)
+def test_a_worker_sees_the_device_that_was_meant_and_no_other(
+    device: str, number: int, environ: dict[str, str], shown: dict[str, str]
+) -> None:
+    """Numbers count within what we may use ourselves: a scheduler may have given us the machine's cards 6 and 4."""
+    assert shown_to_worker(device, number, environ) == shown

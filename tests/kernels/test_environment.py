@@ -75,6 +75,7 @@ def test_the_environment_has_the_published_keys_and_none_for_what_is_not_known()
         False,
     )
     assert system["torch_error"] == "no torch" and system["cpu_count"] >= 1
+    assert system["packages"]["numpy"][0].isdigit() and all(system["packages"].values())
 
 
 def test_graphics_cards_are_listed() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import pytest
 from tiny_case import CASE, CRASH, RIGHT, WRONG
 
 from tripos.core.errors import ConfigError
 from tripos.kernels.evaluate import Conditions, Evaluator, _Device, evaluate_all
-from tripos.kernels.isolation.box import Timing
+from tripos.kernels.isolation.box import Box, Job, Timing
 
 QUICK = Conditions(timing=Timing(budget_seconds=0.2))
 ABOUT = {"tier": "t1", "case_name": "scale"}
@@ -25,7 +29,7 @@ async def test_a_right_solution_is_correct_and_timed() -> None:
     assert record["baseline_detail"]["median_ms"] > 0
     assert phases[0] == "load" and phases[-1] == "measure" and "check" in phases
     assert {"processes", "network", "files", "privileges"} <= set(record["containment"])
-    assert record["tier"], record["case_name"] == ("t1", "scale")
+    assert (record["tier"], record["case_name"]) == ("t1", "scale")
 
 
 @pytest.mark.parametrize(
@@ -109,6 +113,96 @@ async def test_a_device_is_alone_while_it_is_timed() -> None:
     await asyncio.wait_for(asyncio.gather(*(one(name) for name in "abc")), 5)
     assert [kind for kind, _, _ in seen] == ["in", "out"] * 3
     assert all(users == 0 for _, _, users in seen)
+
+
+async def test_who_gives_up_waiting_for_a_device_leaves_it_usable() -> None:
+    device = _Device(0)
+    await device.enter()
+    await device.enter()
+    waiting = asyncio.ensure_future(device.alone())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    for _ in range(2):
+        await device.leave(alone=False)
+    assert device.users == 0
+    await device.enter()
+    await asyncio.wait_for(device.alone(), 5)
+
+
+class Cards:
+    """A box of graphics cards: tells on which card each evaluation is, and how many are measured there at once."""
+
+    def __init__(self) -> None:
+        self.measured: dict[str, int] = {}
+        self.seen: list[tuple[str, int]] = []
+        self.go_on = asyncio.Event()
+
+    async def evaluate(self, job: Job, *, device: Callable[[], Awaitable[None]], phase: object) -> dict[str, Any]:
+        card = job.environment["CUDA_VISIBLE_DEVICES"]
+        assert job.device == "cuda:0" and job.size == "gpu"
+        if job.timing is not None:
+            await device()
+            self.measured[card] = self.measured.get(card, 0) + 1
+            self.seen.append((card, self.measured[card]))
+            await self.go_on.wait()
+            self.measured[card] -= 1
+        return {"outcome": "ok", "card": card}
+
+
+def on_cards(*devices: int) -> tuple[Cards, Evaluator]:
+    cards = Cards()
+    return cards, Evaluator(cast(Box, cards), Conditions(device="cuda", devices=devices))
+
+
+async def test_each_device_of_a_pool_measures_one_at_a_time_and_all_of_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    cards, evaluator = on_cards(3, 1)
+    work = [{"case_source": CASE, "solution_source": RIGHT, **ABOUT, "attempt": n} for n in range(1, 7)]
+    everything = asyncio.ensure_future(evaluate_all(evaluator, work))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert sorted(cards.seen) == [("1", 1), ("3", 1)], "two are measured, each alone on its card; the others wait"
+    cards.go_on.set()
+    records = await asyncio.wait_for(everything, 5)
+    assert {record["card"] for record in records} == {"1", "3"} and len(records) == len(cards.seen) == 6
+    assert {at_once for _, at_once in cards.seen} == {1}
+
+
+async def test_nobody_is_sent_to_a_device_that_is_measuring_while_another_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    cards, evaluator = on_cards(3, 1)
+    first = asyncio.ensure_future(evaluator.evaluate(CASE, RIGHT, **ABOUT))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    evaluator.conditions = Conditions(device="cuda", devices=(3, 1), timing=None)
+    for _ in range(3):
+        assert (await asyncio.wait_for(evaluator.evaluate(CASE, RIGHT, **ABOUT), 5))["card"] == "1"
+    cards.go_on.set()
+    assert (await first)["card"] == "3"
+
+
+async def test_a_box_that_dies_costs_what_was_in_it_and_what_follows_but_not_the_records() -> None:
+    work = [{"case_source": CASE, "solution_source": RIGHT, **ABOUT, "attempt": n} for n in range(1, 6)]
+    async with Evaluator.open(Conditions(timing=None)) as evaluator:
+
+        def done(record: dict[str, Any]) -> None:
+            if record["outcome"] == "ok":
+                os.kill(evaluator.box._process.pid, signal.SIGKILL)
+
+        records = await asyncio.wait_for(evaluate_all(evaluator, work, done), 60)
+    found = [record["outcome"] for record in records]
+    assert len(found) == 5 and "ok" in found and set(found) == {"ok", "infrastructure_failed"}
+    assert all(record["error"] for record in records if record["outcome"] != "ok")
+
+
+async def test_text_that_has_no_utf8_is_nobodys_downfall() -> None:
+    async with Evaluator.open(Conditions(timing=None)) as evaluator:
+        record = await evaluator.evaluate(CASE, RIGHT + "# half a character: \ud800\n", **ABOUT)
+        assert record["outcome"] in ("ok", "load_error")
+        record = await evaluator.evaluate(CASE, CRASH.replace("not today", "half \\ud800 a character"), **ABOUT)
+    assert record["outcome"] == "crashed" and record["error"].encode()
 
 
 @pytest.mark.parametrize("wrong", [{"input_sets": 0}, {"threads": 0}, {"timeout_seconds": 0}, {"threads": 10_000}])

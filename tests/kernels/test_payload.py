@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from made_kernels import case, payload, record
 from tripos.core.errors import ConfigError
 from tripos.kernels.aggregate import case_rows, summarise
-from tripos.kernels.payload import build_payload, combined_payload, exit_code, read_payload, strict, write_json
+from tripos.kernels.payload import UNREAD, build_payload, combined_payload, exit_code, read_payload, strict, write_json
 from tripos.kernels.settings import Settings
 
 LABELS = ["t1/a", "t2/b"]
@@ -59,6 +59,22 @@ def test_several_backends_are_one_document() -> None:
     assert "system" not in found["environment"] and found["environment"]["dsl"] == "multiple"
     assert list(found["environment"]["per_backend"]["gpu"]) == ["visible_devices", "dsl", "backend"]
     assert found["backend_results"]["gpu"] == parts["gpu"]
+
+
+def test_what_one_backend_simulated_all_of_them_did() -> None:
+    about = {"model": "expert", "rule": "strict", "seed": 7}
+    parts = {
+        "npu": payload([], LABELS, backend="npu", environment_error="no npu device", config=about),
+        "cpu": payload([record("t1/a", speedup=2.0)], LABELS, backend="cpu", config={**about, "simulated": True}),
+    }
+    config = combined_payload(parts, parts["npu"]["config"])["config"]
+    assert config["simulated"] is True and {name: config[name] for name in about} == about
+
+
+def test_a_submission_that_could_not_be_read_is_a_failure() -> None:
+    found = payload([record("t1/a", speedup=2.0)], ["t1/a"])
+    assert exit_code(found) == 0
+    assert exit_code({**found, UNREAD: [{"place": "evil.tar", "reason": "is hostile"}]}) == 1
 
 
 def test_nothing_to_combine_is_an_error() -> None:

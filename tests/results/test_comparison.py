@@ -87,6 +87,13 @@ def test_disagreements_of_runs_and_files(both: Path) -> None:
         assert "9 disagreements of a and b" in run.stdout
 
 
+def test_the_name_of_a_model_wins_over_the_beginning_of_a_run(tmp_path: Path) -> None:
+    write_run(tmp_path / "t.db", "7b", [Made(f"r{i}", 0.0) for i in range(6)], run_id="0123456789ab")
+    write_run(tmp_path / "t.db", "other", [Made(f"r{i}", 1.0) for i in range(6)], run_id="7b0000000000")
+    table, names, _ = contend(["7b", "7b000"], "accuracy", "benchmark", store=str(tmp_path / "t.db"))
+    assert names == ["7b", "other"] and len(table) == 12
+
+
 def test_a_suite_is_one_family_on_either_side(tmp_path: Path) -> None:
     for model in ("a", "b"):
         for benchmark in ("one", "two"):
@@ -149,3 +156,71 @@ def test_markdown_keeps_one_line_a_row(rows: list[dict[str, Any]]) -> None:
 
 def test_latex_escapes_a_backslash_once() -> None:
     assert r"a\textbackslash{}b\_c \& 5\%" in text_of_rows([{"x": r"a\b_c & 5%"}], "latex")
+
+
+# ------------------------------------------------------------------------------------------------- disagreements, gate, labels
+
+
+def test_disagreements_as_json_too(both: Path) -> None:
+    for sides in (["a", "b"], ["a.jsonl", "b.jsonl"]):
+        run = tripos("compare", *sides, "--store", "t.db", "--show-disagreements", "--json", cwd=both)
+        found = json.loads(run.stdout)["disagreements"]
+        assert found[0] == {"record_id": "r1", "baseline": 0.0, "treatment": 1.0} and len(found) == 9
+    refused = tripos("compare", "a", "b", "--store", "t.db", "--show-disagreements", "--format", "csv", cwd=both)
+    assert refused.returncode == 2 and "--show-disagreements goes with" in refused.stderr
+
+
+def gate(folder: Path, *more: str) -> int:
+    return tripos("compare", "a", "b", "--store", "t.db", "--fail-if-worse", "0.02", *more, cwd=folder).returncode
+
+
+@pytest.mark.parametrize(("a", "b", "code"), [(1.0, 0.0, 1), (0.0, 1.0, 0), (1.0, 1.0, 0)], ids=["worse", "better", "same"])
+def test_the_gate_closes_for_what_is_worse(tmp_path: Path, a: float, b: float, code: int) -> None:
+    for model, value in (("a", a), ("b", b)):
+        write_run(tmp_path / "t.db", model, [Made(f"r{i}", value) for i in range(20)])
+    assert gate(tmp_path) == code and gate(tmp_path, "--json") == code
+
+
+def test_the_gate_is_not_passed_by_failing_at_everything(tmp_path: Path) -> None:
+    for benchmark, broken in (("one", False), ("two", True)):
+        write_run(tmp_path / "t.db", "a", [Made(f"r{i}") for i in range(9)], benchmark=benchmark)
+        write_run(tmp_path / "t.db", "b", [Made(f"r{i}", failed=broken) for i in range(9)], benchmark=benchmark)
+    assert gate(tmp_path, "-b", "one") == 0 and gate(tmp_path) == 1
+    assert gate(tmp_path, "-b", "two") == 2, "nothing at all to compare is an error"
+    write_run(tmp_path / "t.db", "b", [Made(f"r{i}") for i in range(9)], benchmark="three")
+    assert tripos("compare", "b", "a", "--store", "t.db", "--fail-if-worse", "0", cwd=tmp_path).returncode == 1, "a has no results of three"
+
+
+def test_what_was_lost_could_end_an_equivalence_and_that_is_said(tmp_path: Path) -> None:
+    for lost, said in ((1, 0), (12, 1)):
+        store = tmp_path / f"{lost}.db"
+        for model in ("a", "b"):
+            write_run(store, model, [Made(f"r{i}", float(i % 2), failed=model == "b" and i < lost) for i in range(60)])
+        table, names, _ = contend(["a", "b"], "accuracy", "benchmark", store=str(store))
+        (row,) = compare(table, pairs_of(names), side=SIDE, group_by="benchmark", margin=0.1)
+        assert row.decision == "equivalent" and sum("could reverse" in notice for notice in row.notices) == said
+
+
+def test_tables_to_paste_say_who_was_never_asked(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        rows = [line(f"r{i}", i % 2 == 0, simulated=name == "b") for i in range(6)]
+        write_file(tmp_path / f"{name}.jsonl", name, rows)
+    for form in ("markdown", "latex", "csv"):
+        text = tripos("compare", "a.jsonl", "b.jsonl", "--format", form, cwd=tmp_path).stdout
+        assert "b (SIMULATED)" in text and "a (SIMULATED)" not in text, text
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{oops}\n", "bad.jsonl, line 1: not a JSON object"),
+        ('{"record_id": "r0", "is_correct": true}\n{"record_id": "r1", "is_cor', "bad.jsonl, line 2: not a JSON object"),
+        ('{"model": "b"}\n', "bad.jsonl, line 1: no record_id"),
+        ("", "bad.jsonl"),
+    ],
+    ids=["no JSON", "cut off", "no record", "empty"],
+)
+def test_a_results_file_that_cannot_be_read_is_named_with_its_line(both: Path, content: str, said: str) -> None:
+    (both / "bad.jsonl").write_text(content)
+    run = tripos("compare", "a.jsonl", "bad.jsonl", cwd=both)
+    assert run.returncode == 2 and said in run.stderr and "Traceback" not in run.stderr, run.stderr

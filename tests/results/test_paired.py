@@ -48,6 +48,10 @@ class TestZeroOneScores:
         assert result.lower == pytest.approx(-0.0713476) and result.upper == pytest.approx(0.0713476)
         assert result.mde is None and result.n_needed is None
 
+    def test_one_tie_among_a_hundred_gains_changes_little(self) -> None:
+        assert compare([0] * 100, [1] * 100).p_value == pytest.approx(2**-99)
+        assert compare([0] * 100, [1] * 99 + [0]).p_value == pytest.approx(2**-98)
+
     def test_nine_to_one_is_not_significant_where_an_uncorrected_mcnemar_says_so(self) -> None:
         result = compare([0] * 9 + [1] + [1] * 90, [1] * 9 + [0] + [1] * 90)
         assert result.p_value == pytest.approx(0.021484375)
@@ -88,6 +92,11 @@ class TestGradedScores:
         assert result.p_value == pytest.approx(2 * stats.norm.sf(np.sqrt(20 * 0.25)), rel=1e-9) and 0 < (result.lower or 0) < 0.06
         seconds = compare([0.25] * 20, [0.5] * 20, bounded=False)
         assert (seconds.p_value, seconds.method) == (pytest.approx(2**-19), "sign_flip_exact")
+
+    def test_equal_graded_scores_are_no_evidence_and_no_certainty(self) -> None:
+        result = compare([0.2, 0.7, 0.5] * 10, [0.2, 0.7, 0.5] * 10)
+        assert (result.p_value, result.delta, result.ties) == (1.0, 0.0, 30)
+        assert (result.lower or 0) < 0 < (result.upper or 0)
 
     def test_seven_clear_gains_are_enough(self) -> None:
         result = compare([0.8, 0.5, 0.5, 0.9, 0.7, 0.4, 0.5], [1.0, 1.0, 0.8, 1.0, 0.9, 1.0, 0.9])

@@ -67,6 +67,18 @@ def test_an_export_without_trials_keeps_to_its_trials_and_asks_for_no_others() -
     assert repo.asked == [(["t1", "t2"], "ev")]
 
 
+def test_rows_of_other_trials_are_not_counted() -> None:
+    result = BenchmarkResult(projection_repo=Recorded(), trial_hashes=["t1", "t2"])
+    (row,) = result.aggregate(group_by=["k"], metric_id="exact")
+    assert (row["k"], row["mean"], row["count"]) == ("x", 1.5, 2)
+    assert [r["slice_id"] for r in result.aggregate(group_by=["slice_id"])] == ["one", "two"]
+
+
+def test_trials_of_another_repository_are_exported_as_it_gives_them() -> None:
+    result = BenchmarkResult(projection_repo=Recorded(), trial_hashes=["t1", "t2"])
+    assert result.export_json()["trials"] == ["t1", "t2"]
+
+
 def test_slices_and_variants_restrict_every_method(tmp_path: Path) -> None:
     tagged = {"details": {"tags": ["x"]}}
     made = [Made("a", slice_id="one", **tagged), Made("b", slice_id="two", **tagged), Made("c", slice_id="two", failed=True)]

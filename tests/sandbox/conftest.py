@@ -1,15 +1,21 @@
-"""The real sandbox. Where it is missing these tests fail, and say how it is installed: they must not be skipped."""
+"""The real sandboxes with walls. Where bubblewrap is missing these tests fail, and say how it is installed: they must not be skipped.
+Where no Docker engine can be had, theirs are skipped."""
 
 from __future__ import annotations
 
 import pytest
 
+from container_engine import container_engine, image, session_image
 from tripos.sandbox.bubblewrap import Bubblewrap
+from tripos.sandbox.docker import Docker
+
+__all__ = ["container_engine", "image", "session_image"]
 
 
-@pytest.fixture(scope="session")
-def sandbox() -> Bubblewrap:
-    reason = Bubblewrap().missing()
+@pytest.fixture(params=["bubblewrap", "docker"])
+def sandbox(request: pytest.FixtureRequest) -> Bubblewrap | Docker:
+    kind = Bubblewrap() if request.param == "bubblewrap" else Docker(image=request.getfixturevalue("image"))
+    reason = kind.missing()
     if reason is not None:
         pytest.fail(reason)
-    return Bubblewrap()
+    return kind

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tripos.sandbox.bubblewrap import Bubblewrap
-from tripos.sandbox.sandbox import Completed, Limits
+from tripos.sandbox.sandbox import Completed, Limits, Sandbox
 
 MIB = 1 << 20
 
@@ -33,11 +32,11 @@ def _command_line(process: Path) -> bytes:
         return b""
 
 
-async def ran(sandbox: Bubblewrap, program: str, **limits: float) -> Completed:
+async def ran(sandbox: Sandbox, program: str, **limits: float) -> Completed:
     return await sandbox.run(["python3", "-I", "-c", program], {}, Limits(**limits))  # type: ignore[arg-type]
 
 
-async def test_a_fork_bomb_is_bounded_by_the_kernel(sandbox: Bubblewrap) -> None:
+async def test_a_fork_bomb_is_bounded_by_the_kernel(sandbox: Sandbox) -> None:
     bomb = """
 import os, time
 count = 0
@@ -53,7 +52,7 @@ except OSError as error:
     assert completed.stdout.split() == [b"39", b"11"], "39 children and the program itself; then EAGAIN"
 
 
-async def test_a_fork_bomb_that_never_gives_up_ends_with_its_time_and_leaves_nothing(sandbox: Bubblewrap) -> None:
+async def test_a_fork_bomb_that_never_gives_up_ends_with_its_time_and_leaves_nothing(sandbox: Sandbox) -> None:
     word = uuid.uuid4().hex
     bomb = f"""
 import os
@@ -80,7 +79,7 @@ while True:
     assert living(word) == []
 
 
-async def test_threads_count_as_processes(sandbox: Bubblewrap) -> None:
+async def test_threads_count_as_processes(sandbox: Sandbox) -> None:
     completed = await ran(
         sandbox,
         """
@@ -98,7 +97,7 @@ except RuntimeError:
 
 
 @pytest.mark.parametrize("place", ["/tmp", "/tmp/work", "/dev/shm"])
-async def test_the_disk_cannot_be_filled(sandbox: Bubblewrap, place: str) -> None:
+async def test_the_disk_cannot_be_filled(sandbox: Sandbox, place: str) -> None:
     fill = f"""
 written = 0
 try:
@@ -115,29 +114,29 @@ except OSError as error:
     assert errno == 28, "no space left on device"
 
 
-async def test_a_file_cannot_be_larger_than_allowed(sandbox: Bubblewrap) -> None:
+async def test_a_file_cannot_be_larger_than_allowed(sandbox: Sandbox) -> None:
     completed = await ran(sandbox, "f = open('big', 'wb')\nwhile True: f.write(bytes(1 << 16))", file_bytes=MIB)
     assert completed.returncode == 1
     assert b"File too large" in completed.stderr
 
 
-async def test_files_without_number_are_stopped(sandbox: Bubblewrap) -> None:
+async def test_files_without_number_are_stopped(sandbox: Sandbox) -> None:
     completed = await ran(sandbox, "n = 0\nwhile True: open(str(n := n + 1), 'w').close()", wall_seconds=60, cpu_seconds=60)
     assert completed.stopped == "disk"
 
 
-async def test_an_endless_loop_ends_with_its_cpu_time(sandbox: Bubblewrap) -> None:
+async def test_an_endless_loop_ends_with_its_cpu_time(sandbox: Sandbox) -> None:
     completed = await ran(sandbox, "while True: pass", cpu_seconds=1)
     assert (completed.returncode, completed.timed_out, completed.stopped) == (None, True, "cpu")
 
 
-async def test_the_cpu_limit_cannot_be_ignored(sandbox: Bubblewrap) -> None:
+async def test_the_cpu_limit_cannot_be_ignored(sandbox: Sandbox) -> None:
     ignore = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass"
     completed = await ran(sandbox, ignore, cpu_seconds=1)
     assert (completed.timed_out, completed.stopped) == (True, "cpu")
 
 
-async def test_a_sleeper_ends_with_the_wall_clock_and_keeps_what_it_said(sandbox: Bubblewrap) -> None:
+async def test_a_sleeper_ends_with_the_wall_clock_and_keeps_what_it_said(sandbox: Sandbox) -> None:
     started = time.monotonic()
     completed = await ran(sandbox, "import time; print('before', flush=True); time.sleep(60)", wall_seconds=0.5)
     assert (completed.returncode, completed.timed_out, completed.stopped) == (None, True, "wall")
@@ -157,7 +156,7 @@ time.sleep({stay})
 
 
 @pytest.mark.parametrize(("stay", "timed_out"), [(0.3, False), (60, True)])
-async def test_a_detached_process_does_not_outlive_the_run(sandbox: Bubblewrap, stay: float, timed_out: bool) -> None:
+async def test_a_detached_process_does_not_outlive_the_run(sandbox: Sandbox, stay: float, timed_out: bool) -> None:
     seconds = f"{1000 + uuid.uuid4().int % 1000}.{uuid.uuid4().int % 10**9}"
     running = asyncio.create_task(ran(sandbox, DETACH.format(seconds=seconds, stay=stay), wall_seconds=1.0))
     while not running.done() and not living(f"sleep\0{seconds}"):
@@ -167,7 +166,7 @@ async def test_a_detached_process_does_not_outlive_the_run(sandbox: Bubblewrap, 
     assert living(seconds) == []
 
 
-async def test_nothing_outlives_a_cancelled_run(sandbox: Bubblewrap) -> None:
+async def test_nothing_outlives_a_cancelled_run(sandbox: Sandbox) -> None:
     seconds = f"3000.{uuid.uuid4().int % 10**9}"
     running = asyncio.create_task(ran(sandbox, DETACH.format(seconds=seconds, stay=60)))
     while not living(f"sleep\0{seconds}"):
@@ -183,25 +182,25 @@ async def test_nothing_outlives_a_cancelled_run(sandbox: Bubblewrap) -> None:
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-async def test_a_flood_of_output_is_cut_and_ended(sandbox: Bubblewrap, stream: str) -> None:
+async def test_a_flood_of_output_is_cut_and_ended(sandbox: Sandbox, stream: str) -> None:
     completed = await ran(sandbox, f"import sys\nwhile True: sys.{stream}.write('x' * 10000)", output_bytes=100_000)
     assert (completed.stopped, completed.output_truncated, completed.returncode) == ("output", True, None)
     assert len(completed.stdout) + len(completed.stderr) == 100_000
     assert completed.wall_seconds < 5
 
 
-async def test_output_of_just_the_allowed_size_is_whole(sandbox: Bubblewrap) -> None:
+async def test_output_of_just_the_allowed_size_is_whole(sandbox: Sandbox) -> None:
     completed = await ran(sandbox, "print('x' * 9999)", output_bytes=10_000)
     assert (completed.returncode, completed.output_truncated, len(completed.stdout)) == (0, False, 10_000)
 
 
-async def test_a_process_cannot_use_more_than_its_memory(sandbox: Bubblewrap) -> None:
+async def test_a_process_cannot_use_more_than_its_memory(sandbox: Sandbox) -> None:
     completed = await ran(sandbox, "x = bytearray(600 << 20)", memory_bytes=300 * MIB)
     assert b"MemoryError" in completed.stderr
 
 
 @pytest.mark.parametrize("kind", ["bytearray({size})", "__import__('mmap').mmap(-1, {size}).write(bytes({size}))"])
-async def test_many_processes_together_cannot_either(sandbox: Bubblewrap, kind: str) -> None:
+async def test_many_processes_together_cannot_either(sandbox: Sandbox, kind: str) -> None:
     program = f"""
 import os, time
 for _ in range(20):
@@ -214,7 +213,7 @@ time.sleep(30)
     assert (completed.stopped, completed.returncode, completed.timed_out) == ("memory", None, False)
 
 
-async def test_no_more_programs_run_at_once_than_there_are_cores(sandbox: Bubblewrap) -> None:
+async def test_no_more_programs_run_at_once_than_there_are_cores(sandbox: Sandbox) -> None:
     cores = os.cpu_count() or 1
     program = "import time; a = time.monotonic(); time.sleep(0.25); print(a, time.monotonic())"
     spans = [tuple(map(float, c.stdout.split())) for c in await asyncio.gather(*(ran(sandbox, program) for _ in range(2 * cores + 1)))]

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from tripos.sandbox.bubblewrap import Bubblewrap
+from tripos.sandbox.sandbox import Sandbox
 from tripos.sandbox.supervise import ENVIRONMENT
 
 CANARY = "canary-7d1f4c"
 
 
-async def told(sandbox: Bubblewrap, program: str, **files: str) -> Any:
+async def told(sandbox: Sandbox, program: str, **files: str) -> Any:
     """What a program that prints JSON says."""
     completed = await sandbox.run(["python3", "-I", "program.py"], {"program.py": program, **files})
     assert completed.returncode == 0, completed.stderr.decode()
@@ -39,7 +39,7 @@ print(json.dumps({path: attempt(path) for path in json.load(open("paths"))}))
 """
 
 
-async def test_files_outside_the_workspace_do_not_exist(sandbox: Bubblewrap, tmp_path: Path) -> None:
+async def test_files_outside_the_workspace_do_not_exist(sandbox: Sandbox, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text(CANARY)
     at_home = Path.home() / f".tripos-test-{os.getpid()}"
@@ -50,14 +50,19 @@ async def test_files_outside_the_workspace_do_not_exist(sandbox: Bubblewrap, tmp
         found = await told(sandbox, READ, paths=json.dumps([str(path) for path in paths]))
     finally:
         at_home.unlink()
-    assert {path: what for path, what in found.items() if what} == {}
+    assert CANARY not in str(found)
+    assert {path: what for path, what in found.items() if what and path not in OF_THE_IMAGE[sandbox.name]} == {}
+    assert not [path for path, content in OURS.items() if found[path] == content]
 
 
+OURS = {path: Path(path).read_text() for path in ("/etc/passwd", "/etc/hostname") if Path(path).is_file()}
+OF_THE_IMAGE = {"bubblewrap": (), "docker": ("/etc/passwd", "/etc/hostname", "/sys")}
+"""What a container has of its own: accounts of the image, a name, and kernel objects, read-only."""
 INTERPRETER = [str(Path(prefix, part)) for prefix in (sys.prefix, sys.base_prefix) for part in ("lib", "lib64", "pyvenv.cfg")]
 INTERPRETER += [sys.executable, str(Path(sys.executable).resolve())]
 
 
-async def test_of_our_home_only_the_interpreter_is_there(sandbox: Bubblewrap) -> None:
+async def test_of_our_home_only_the_interpreter_is_there(sandbox: Sandbox) -> None:
     walk = """
 import json, os
 home, known = json.load(open("places"))
@@ -70,7 +75,7 @@ print(json.dumps(strange))
     assert await told(sandbox, walk, places=json.dumps([str(Path.home()), INTERPRETER])) == []
 
 
-async def test_nothing_but_the_workspace_and_tmp_can_be_written(sandbox: Bubblewrap) -> None:
+async def test_nothing_but_the_workspace_and_tmp_can_be_written(sandbox: Sandbox) -> None:
     write = """
 import json, os, sys
 done = []
@@ -86,7 +91,7 @@ print(json.dumps(done))
     assert await told(sandbox, write) == ["/tmp", ".", "/dev/shm"]
 
 
-async def test_a_server_of_this_machine_cannot_be_reached(sandbox: Bubblewrap) -> None:
+async def test_a_server_of_this_machine_cannot_be_reached(sandbox: Sandbox) -> None:
     connect = """
 import json, socket
 said = {}
@@ -128,7 +133,7 @@ async def test_the_test_server_can_be_reached_without_a_sandbox() -> None:
     server.close()
 
 
-async def test_no_names_are_resolved(sandbox: Bubblewrap) -> None:
+async def test_no_names_are_resolved(sandbox: Sandbox) -> None:
     resolve = """
 import json, socket
 try:
@@ -139,7 +144,7 @@ except OSError as error:
     assert await told(sandbox, resolve) is None
 
 
-async def test_sockets_that_no_network_namespace_holds_back_are_denied(sandbox: Bubblewrap) -> None:
+async def test_sockets_that_no_network_namespace_holds_back_are_denied(sandbox: Sandbox) -> None:
     """vsock leads from a virtual machine to its host; an abstract Unix socket needs no file."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as abstract:
         abstract.bind(f"\0{CANARY}")
@@ -163,7 +168,7 @@ print(json.dumps(said))
         assert await told(sandbox, attempt) == []
 
 
-async def test_the_environment_is_not_inherited(sandbox: Bubblewrap, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environment_is_not_inherited(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     look = """
 import glob, json, os
@@ -180,7 +185,7 @@ print(json.dumps(seen))
     assert json.loads(seen[0]) == ENVIRONMENT
 
 
-async def test_no_file_of_ours_is_left_open_in_the_program(sandbox: Bubblewrap, tmp_path: Path) -> None:
+async def test_no_file_of_ours_is_left_open_in_the_program(sandbox: Sandbox, tmp_path: Path) -> None:
     with (tmp_path / "open").open("w") as file:
         os.set_inheritable(file.fileno(), True)
         look = """
@@ -196,7 +201,7 @@ print(json.dumps(open_ones))
         assert await told(sandbox, look) == []
 
 
-async def test_privileges_cannot_be_had(sandbox: Bubblewrap) -> None:
+async def test_privileges_cannot_be_had(sandbox: Sandbox) -> None:
     attempt = """
 import ctypes, json, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -243,7 +248,7 @@ print(asyncio.run(Bubblewrap().run(["python3", "-I", "-c", look, sys.argv[1] + "
     assert ran.stdout.strip() == "['other.py', 'tripos'] []", ran.stderr
 
 
-async def test_programs_at_work_at_once_do_not_see_each_other(sandbox: Bubblewrap) -> None:
+async def test_programs_at_work_at_once_do_not_see_each_other(sandbox: Sandbox) -> None:
     neighbour = f"""
 import json, os, socket, time
 mine = str(time.monotonic_ns())

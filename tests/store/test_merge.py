@@ -7,6 +7,7 @@ from typing import Any
 
 import made
 import pytest
+import zstandard
 
 from tripos.core.errors import StoreError
 from tripos.store.database import Database
@@ -115,3 +116,14 @@ def test_two_tellings_of_one_stream_are_refused(url: str, other_url: str) -> Non
         database.execute("UPDATE event SET digest = ? WHERE position = ?", (b"x" * 32, SPAN + 2))
     with pytest.raises(StoreError, match="differ at event 2; run `tripos store verify` on both"):
         into(url, other_url)
+
+
+@pytest.mark.parametrize("data", [b"no frame", zstandard.compress(b"another prompt")], ids=["torn", "changed"])
+def test_a_shard_with_a_damaged_blob_is_refused_whole(url: str, other_url: str, data: bytes) -> None:
+    made.fill(url, made.trial("a"))
+    with_blob(other_url, "x")
+    Database(other_url).execute("UPDATE blob SET data = ?", (data,))
+    before = record(url)
+    with pytest.raises(StoreError, match=r"is damaged: blob [0-9a-f]{12} .*; nothing was merged"):
+        into(url, other_url)
+    assert record(url) == before and verify(Database(url)).ok

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 from tripos.core.errors import ConfigError, unknown
 from tripos.core.records import Message, Sample
@@ -135,9 +135,31 @@ class Benchmark:
     system: str | None = None
 
 
+class About(TypedDict, total=False):
+    """What a benchmark may say of itself beside key, category and summary; see `Entry`."""
+
+    size: str
+    licence: str
+    gated: bool
+    source: str
+    settings: tuple[str, ...]
+    official: str
+    deviates: str
+    also_needs: str
+    calibrated: str
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A registered benchmark: what is known of it without loading anything."""
+    """A registered benchmark: what is known of it without loading anything.
+
+    Attributes:
+        settings: the names that its `options.settings` may have.
+        official: in at most 90 characters, the official or published rule of scoring that is computed, or that there is none.
+        deviates: in at most 110 characters, what differs from that rule or from the seed; "" where nothing does.
+        also_needs: in at most 110 characters, what a run needs beside what its scorer's `needs` say; "" for nothing.
+        calibrated: the version of Tripos since which its calibration holds.
+    """
 
     key: str
     category: str
@@ -148,6 +170,10 @@ class Entry:
     gated: bool = False
     source: str = ""
     settings: tuple[str, ...] = ()
+    official: str = ""
+    deviates: str = ""
+    also_needs: str = ""
+    calibrated: str = ""
 
     def build(self, options: Options = Options()) -> Benchmark:
         """Composes the benchmark; no row is read yet.
@@ -165,21 +191,11 @@ class Entry:
 benchmarks: Registry[Entry] = Registry("benchmark", package="tripos.benchmarks", group="tripos.benchmarks")
 
 
-def benchmark(
-    key: str,
-    *,
-    category: str,
-    summary: str,
-    size: str = "",
-    licence: str = "",
-    gated: bool = False,
-    source: str = "",
-    settings: tuple[str, ...] = (),
-) -> Callable[[Callable[[Options], Benchmark]], Entry]:
-    """Registers a function that composes a benchmark; `settings` are the names that its `options.settings` may have."""
+def benchmark(key: str, *, category: str, summary: str, **about: Unpack[About]) -> Callable[[Callable[[Options], Benchmark]], Entry]:
+    """Registers a function that composes a benchmark; the words are those of `Entry`."""
 
     def decorator(function: Callable[[Options], Benchmark]) -> Entry:
-        entry = Entry(key, category, summary, function, size=size, licence=licence, gated=gated, source=source, settings=settings)
+        entry = Entry(key, category, summary, function, **about)
         benchmarks.register(key, entry)
         return entry
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,21 @@ class _Part(NamedTuple):
 
     def __str__(self) -> str:
         return "/".join([*self.folders, self.name + self.extension]) + (f" ({len(self.files)} shards)" if len(self.files) > 1 else "")
+
+
+def shelved(key: str) -> Path | None:
+    """The directory of a benchmark below `TRIPOS_DATA_DIR`; None where there is none.
+
+    Raises:
+        DatasetError: `TRIPOS_DATA_DIR` names no directory.
+    """
+    shelf = os.environ.get("TRIPOS_DATA_DIR")
+    if not shelf:
+        return None
+    root = Path(shelf).expanduser()
+    if not root.is_dir():
+        raise DatasetError(f"TRIPOS_DATA_DIR = {shelf!r} is no directory; it must hold one directory a benchmark, such as {key}/")
+    return root / key if (root / key).is_dir() else None
 
 
 def locate(root: Path, split: str, config: str | None, *, named: bool) -> tuple[Path, ...]:

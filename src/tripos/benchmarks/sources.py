@@ -7,7 +7,6 @@ grows by some 150 bytes a kept row only: two hashes, by which duplicates are fou
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from tripos.benchmarks.local_files import Located, Row, digest_of, locate, read
+from tripos.benchmarks.hub import OnHub, away
+from tripos.benchmarks.local_files import Located, Row, digest_of, locate, read, shelved
 from tripos.core.errors import DatasetError
 from tripos.core.records import Sample
 
@@ -36,6 +36,7 @@ def huggingface(
     columns: tuple[str, ...] = (),
     keep: Callable[[Row], bool] | None = None,
     gated: bool = False,
+    streamed: bool = False,
 ) -> HubSource:
     """A data set of the hub, or the same rows from local files.
 
@@ -48,12 +49,13 @@ def huggingface(
         columns: names that every row must have.
         keep: rows for which it is false are left out before `to_sample`.
         gated: the hub asks to accept terms first.
+        streamed: never keep the whole in the hub's cache: the set is large, and runs read its beginning only.
 
     Raises (while iterating, never silently fewer rows):
         DatasetError: rows cannot be had, a column is missing, a row cannot be read, two different rows share an id, or no
             row is usable.
     """
-    return HubSource(repo, key, to_sample, split, config, data, revision, columns, keep, gated)
+    return HubSource(repo, key, to_sample, split, config, data, revision, columns, keep, gated, streamed)
 
 
 @dataclass
@@ -70,6 +72,7 @@ class HubSource:
     columns: tuple[str, ...]
     keep: Callable[[Row], bool] | None
     gated: bool
+    streamed: bool = False
     endless: bool = field(default=False, init=False)
     _counts: dict[str, int | None] = field(default_factory=lambda: {"rows": None, "kept": None, "duplicates": None}, init=False)
     _hub: Any = field(default=None, init=False, repr=False)
@@ -113,9 +116,7 @@ class HubSource:
     def _root(self) -> Path | None:
         if self.data is not None:
             return self.data.expanduser()
-        shelf = os.environ.get("TRIPOS_DATA_DIR")
-        root = Path(shelf).expanduser() / self.key if shelf else None
-        return root if root is not None and root.is_dir() else None
+        return shelved(self.key)
 
     def _files(self, root: Path) -> tuple[Path, ...]:
         return locate(root, self.split, self.config, named=self.data is not None)
@@ -128,7 +129,7 @@ class HubSource:
             return
         hub = self._load()
         place = f"{self.repo}/{self.split}"
-        with _hub_errors(self):
+        with self._on_hub().explained():
             for number, row in enumerate(hub.rows, 1):
                 yield f"{place}: row {number}", row
 
@@ -144,10 +145,14 @@ class HubSource:
 
     def _load(self) -> _Hub:
         if self._hub is None:
-            with _hub_errors(self):
+            with self._on_hub().explained():
                 self._hub = _load(self)
         hub: _Hub = self._hub
         return hub
+
+    def _on_hub(self) -> OnHub:
+        locally = f"give the rows with `data = …` / --data, or put them below TRIPOS_DATA_DIR/{self.key}/ (e.g. {self.split}.jsonl)"
+        return OnHub(self.repo, locally, self.gated)
 
 
 def text(row: Row, name: str) -> str:
@@ -174,53 +179,19 @@ class _Hub:
 def _load(source: HubSource) -> _Hub:
     import datasets
 
+    away()
     datasets.disable_progress_bars()
     builder = datasets.load_dataset_builder(source.repo, source.config, revision=source.revision)
     commit = getattr(builder, "hash", None)
     wanted = source.revision or ""
     if commit and re.fullmatch(r"[0-9a-f]{7,40}", wanted) and not commit.startswith(wanted):  # an offline cache has what it has
         raise DatasetError(f"{source.repo}: revision {wanted} was asked for, the local cache holds {commit}")
-    is_large = (builder.info.download_size or 0) > _STREAM_BYTES and not Path(builder.cache_dir).is_dir()
-    if is_large:
+    is_large = source.streamed or (builder.info.download_size or 0) > _STREAM_BYTES
+    if is_large and not Path(builder.cache_dir).is_dir():
         return _Hub(builder.as_streaming_dataset(split=source.split), commit, None)
     builder.download_and_prepare()
     rows = builder.as_dataset(split=source.split)
     return _Hub(rows, commit, getattr(rows, "_fingerprint", None))
-
-
-class _hub_errors:
-    """Turns what `datasets` and the hub's client raise into one sentence that says what to do."""
-
-    def __init__(self, source: HubSource) -> None:
-        self.source = source
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, ImportError):
-            raise DatasetError(f"{self.source.repo} cannot be read: {error}; install it with: pip install datasets") from error
-        if isinstance(error, OSError | ValueError | RuntimeError) and not isinstance(error, DatasetError):
-            raise DatasetError(_advice(self.source, error)) from error
-
-
-def _advice(source: HubSource, error: BaseException) -> str:
-    names: set[str] = set()
-    link: BaseException | None = error
-    while link is not None:
-        names |= {kind.__name__ for kind in type(link).__mro__}
-        link = link.__cause__ or link.__context__
-    said = " ".join(str(error).split())
-    locally = f"give the rows with `data = …` / --data, or put them below TRIPOS_DATA_DIR/{source.key}/ (e.g. {source.split}.jsonl)"
-    page = f"https://huggingface.co/datasets/{source.repo}"
-    offline = "ConnectionError" in names or "OfflineModeIsEnabled" in names or "ConnectError" in names or "TimeoutException" in names
-    if offline:
-        return f"{source.repo} is not in the local cache and the hub cannot be reached ({said}); {locally}"
-    if "GatedRepoError" in names or "gated" in said.lower() or (source.gated and "DatasetNotFoundError" in names):
-        return f"{source.repo} is gated: accept its terms at {page} and set HF_TOKEN (or run: hf auth login); or {locally}"
-    if "DatasetNotFoundError" in names or "RepositoryNotFoundError" in names:
-        return f"{source.repo} was not found on the hub ({page}), or it is private and HF_TOKEN is not set; or {locally}"
-    return f"{source.repo} cannot be loaded: {type(error).__name__}: {said}; or {locally}"
 
 
 def _hash(content: bytes) -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--fail-if-worse",
     type=click.FloatRange(min=0),
-    help="Exit 1 if a treatment is worse by more than this, or scored nowhere in a row.",
+    help="Exit 1 if a treatment is worse by more than this, or has no score where the baseline has one.",
 )
 @click.option("--show-disagreements", is_flag=True, help="List the records on which the first two sides disagree.")
 @click.option("-b", "--benchmark", help="Only this benchmark of a model: side.")

@@ -142,7 +142,8 @@ def leaderboard(files: tuple[Path, ...], output: tuple[Path, ...], backend: str 
     board = ranked(read_results(list(files)), backend=backend)
     for path in output:
         write_leaderboard(board, path)
-        say(f"{path}: {board['total_teams']} teams", style="dim")
+        if not as_json:
+            say(f"{path}: {board['total_teams']} teams", style="dim")
     if as_json:
         print_json(board)
     elif not output:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tripos.core.errors import ConfigError, SandboxError
 from tripos.kernels.aggregate import Record, case_rows, summarise
 from tripos.kernels.case import Case, Discovery, discover
 from tripos.kernels.contract import extract_solution
-from tripos.kernels.devices import Devices, resolve_devices
+from tripos.kernels.devices import Devices, NoDevice, resolve_devices
 from tripos.kernels.environment import environment_of
 from tripos.kernels.evaluate import Conditions, Evaluator, evaluate_all
 from tripos.kernels.outcome import OUTCOMES
@@ -29,7 +30,7 @@ NO_ANSWER = {"judge_failed": "infrastructure_failed", "infrastructure_failed": "
 
 @dataclass(frozen=True)
 class Assessment:
-    """What is common to all submissions of one backend: the cases, the devices, how they are judged."""
+    """What is common to all submissions of one backend: the cases, the devices, how they are judged; `lacking`: why nothing can run."""
 
     target: Target
     settings: Settings
@@ -37,6 +38,7 @@ class Assessment:
     found: Discovery
     known: tuple[Case, ...]
     devices: Devices
+    lacking: str | None = None
 
     def payload(
         self,
@@ -50,6 +52,7 @@ class Assessment:
         config: Mapping[str, Any] | None = None,
     ) -> Payload:
         """The document of these records."""
+        environment_error = environment_error or self.lacking
         pass_n, cases = self.settings.pass_n, list(self.found.cases)
         named = {"backend": self.target.key, "arch": self.target.arch, "dsl": self.target.dsl, "backend_name": self.target.backend}
         asked = self.settings.config(**named, devices=list(self.devices.ids)) | self._conditions() | dict(config or {})
@@ -71,8 +74,13 @@ class Assessment:
         return {"rule": asked.rule, "input_sets": asked.input_sets, "seed": asked.seed, "threads": asked.threads, **budget}
 
 
-def plan(root: Path, target: Target, settings: Settings, conditions: Conditions, devices: Sequence[int] | None = None) -> Assessment:
+def plan(
+    root: Path, target: Target, settings: Settings, conditions: Conditions, devices: Sequence[int] | None = None, *, alone: bool = True
+) -> Assessment:
     """Checks everything that can be checked before anything runs.
+
+    Args:
+        alone: the only backend that was asked for; where it is one of several, a device that is not there fails its cases only.
 
     Raises:
         ConfigError: no such cases, tiers, devices.
@@ -80,23 +88,45 @@ def plan(root: Path, target: Target, settings: Settings, conditions: Conditions,
     tiers, cases = settings.tiers, settings.cases
     found = discover(root, tiers=tiers, cases=cases, substring=settings.filter, skip_npu=target.skip_npu)
     known = discover(root, skip_npu=target.skip_npu)
-    resolved = resolve_devices(target, devices)
+    lacking = None
+    try:
+        resolved = resolve_devices(target, devices)
+    except NoDevice as error:
+        if alone:
+            raise
+        lacking = str(error)
+        resolved = Devices((), (lacking,))
     conditions = replace(conditions, device=target.device, dsl=target.dsl, devices=resolved.ids)
-    return Assessment(target, settings, conditions, found, (*known.cases, *known.skipped), resolved)
+    return Assessment(target, settings, conditions, found, (*known.cases, *known.skipped), resolved, lacking)
 
 
 async def assess_submissions(
-    assessment: Assessment, submissions: Sequence[Submission], done: Callable[[dict[str, Any]], None] = lambda record: None
+    assessment: Assessment,
+    submissions: Sequence[Submission],
+    done: Callable[[dict[str, Any]], None] = lambda record: None,
+    phase: Callable[[str, str], None] = lambda case, phase: None,
 ) -> list[Payload]:
-    """One payload a team. A box that cannot be had is an `environment_error` in each, not an exception."""
+    """One payload a team. A device or box that cannot be had is an `environment_error` in each, not an exception.
+
+    Args:
+        done: hears each record. phase: hears the case and the phase that its evaluation enters.
+    """
+    if assessment.lacking is not None:
+        return [_failed(assessment, submission, assessment.lacking) for submission in submissions]
     try:
         async with Evaluator.open(assessment.conditions) as evaluator:
-            return [await _assess(assessment, evaluator, submission, done) for submission in submissions]
+            return [await _assess(assessment, evaluator, submission, done, phase) for submission in submissions]
     except SandboxError as error:
         return [_failed(assessment, submission, str(error)) for submission in submissions]
 
 
-async def _assess(assessment: Assessment, evaluator: Evaluator, submission: Submission, done: Callable[[dict[str, Any]], None]) -> Payload:
+async def _assess(
+    assessment: Assessment,
+    evaluator: Evaluator,
+    submission: Submission,
+    done: Callable[[dict[str, Any]], None],
+    phase: Callable[[str, str], None],
+) -> Payload:
     began = time.monotonic()
     matched = match(submission, assessment.found.cases, assessment.known)
     work = [
@@ -105,6 +135,7 @@ async def _assess(assessment: Assessment, evaluator: Evaluator, submission: Subm
             "solution_source": solution.source,
             "tier": case.tier,
             "case_name": case.case_name,
+            "phase": partial(phase, case.label),
         }
         for case, solution in matched.pairs
     ]

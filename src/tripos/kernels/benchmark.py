@@ -25,16 +25,17 @@ from tripos.core.errors import ConfigError, ScorerError, unknown
 from tripos.core.records import Extraction, Outcome, Sample, Verdict
 from tripos.kernels import case as cases
 from tripos.kernels.contract import as_solution, extract_solution, read_contract
+from tripos.kernels.devices import resolve_devices
 from tripos.kernels.evaluate import Conditions, Evaluator
 from tripos.kernels.isolation.box import Timing
 from tripos.kernels.outcome import OURS, PASSING
 from tripos.kernels.prompt import DSLS, kernel_prompt
 from tripos.kernels.scoring import case_score
-from tripos.kernels.targets import Target, resolve_target
+from tripos.kernels.targets import TARGETS, Target, resolve_target
 from tripos.scoring.scorer import Answer, Instruments, scorer
 from tripos.scoring.structured import graded, unreadable
 
-OPTIONAL = ("rtol", "atol")
+OPTIONAL = ("rtol", "atol", "devices")
 SETTINGS = (
     "mode",
     "arch",
@@ -48,6 +49,7 @@ SETTINGS = (
     "precision",
     "compile",
     "timeout_seconds",
+    "devices",
 )
 
 
@@ -59,6 +61,10 @@ SETTINGS = (
     licence="Apache-2.0",
     source="comes with Tripos",
     settings=SETTINGS,
+    official="outputs are right, as the seed's pass@N counts; its 60/40 points for speed: `kernel_score`",
+    deviates="bounds by data type for every element (`rule=strict`: the seed's); an unsteady time is no speedup",
+    also_needs="bubblewrap for it, and the extra `kernels` (PyTorch)",
+    calibrated="0.1.0",
 )
 def kernels(options: Options) -> Benchmark:
     """Composes the benchmark."""
@@ -90,8 +96,17 @@ def _scorer(options: Options, target: Target) -> KernelScorer:
     given = {
         name: options.setting(name, getattr(plain, name)) for name in SETTINGS[3:] if name in options.settings and name not in OPTIONAL
     }
-    given |= {name: options.setting(name, 0.0) for name in OPTIONAL if name in options.settings}
+    given |= {name: options.setting(name, 0.0) for name in ("rtol", "atol") if name in options.settings}
+    given["devices"] = _numbers(options.settings.get("devices", ""))
     return replace(plain, device=target.device, dsl=target.dsl, seed=options.seed, timed=mode != "correctness", **given)
+
+
+def _numbers(devices: Any) -> tuple[int, ...]:
+    """Of one number, or of several between commas."""
+    words = [word.strip() for word in str(devices).split(",") if word.strip()]
+    if isinstance(devices, bool) or not all(word.isascii() and word.isdecimal() for word in words):
+        raise ConfigError(f"setting devices = {devices!r}: numbers of devices are wanted, such as 0 or 0,1")
+    return tuple(map(int, words))
 
 
 @dataclass(frozen=True)
@@ -151,11 +166,12 @@ class KernelScorer:
     Args:
         device: cpu, cuda, npu. dsl: language of the kernels. seed: of weights and checked inputs. timed: whether to time at all.
         rule, rtol, atol, input_sets, threads, timeout_seconds: see `evaluate.Conditions`.
+        devices: numbers of the devices to use; empty = all that are there.
         budget_seconds, precision, compile: see `isolation.box.Timing`.
     """
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[frozenset[str]] = frozenset({"sandbox"})
 
     device: str = "cpu"
@@ -171,9 +187,15 @@ class KernelScorer:
     precision: float = 0.01
     compile: bool = False
     timeout_seconds: float = 120.0
+    devices: tuple[int, ...] = ()
 
     async def prepare(self, instruments: Instruments) -> None:
-        """Starts the box, so that what is missing is known before the first token is paid."""
+        """Starts the box, so that what is missing is known before the first token is paid.
+
+        Raises:
+            ConfigError: a device is not there.
+            SandboxError: the box cannot be had.
+        """
         await self._evaluator(instruments)
 
     async def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
@@ -185,7 +207,7 @@ class KernelScorer:
         """
         code = answer.extraction.answer
         if not isinstance(code, str) or not code.strip():
-            return unreadable(answer, "no code found")
+            return unreadable(answer, "no code found", {"kernel_score": 0.0})
         evaluator = await self._evaluator(instruments)
         tier, case_name = str(sample.metadata["tier"]), str(sample.metadata["case_name"])
         record = await evaluator.evaluate(sample.reference["source"], code, tier=tier, case_name=case_name)
@@ -199,10 +221,12 @@ class KernelScorer:
     async def _evaluator(self, instruments: Instruments) -> Evaluator:
         if instruments.opened is None:
             raise ScorerError("the kernel scorer keeps a box open and needs `Instruments.opened`")
+        target = next(target for target in TARGETS.values() if target.device == self.device)
         timing = Timing(self.budget_seconds, self.precision, self.compile) if self.timed else None
         conditions = Conditions(
             device=self.device,
             dsl=self.dsl,
+            devices=resolve_devices(target, self.devices).ids,
             rule=self.rule,
             rtol=self.rtol,
             atol=self.atol,

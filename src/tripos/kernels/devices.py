@@ -16,6 +16,10 @@ _NONE = frozenset({"none", "void", "nodevfiles"})
 _PREFIXES = ("GPU-", "MIG-")
 
 
+class NoDevice(ConfigError):
+    """There is no device of the kind at all: nothing was asked for wrongly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Devices:
     """Ordinals as torch counts them (`cuda:0` is 0), and what was left out with a sentence each."""
@@ -60,7 +64,8 @@ def resolve_devices(
     A requested device that is not there is left out with a notice, as long as another one is.
 
     Raises:
-        ConfigError: negative or repeated ids, another CPU than 0, none of the requested devices there, or no device at all.
+        ConfigError: negative or repeated ids, another CPU than 0, none of the requested devices there.
+        NoDevice: no device at all.
     """
     wanted = list(requested or ())
     for device in wanted:
@@ -75,11 +80,26 @@ def resolve_devices(
     facts = facts or torch_facts()
     count = facts.cuda_count if target.key == "gpu" else facts.npu_count
     if not count:
-        raise ConfigError(_nothing(target, facts, environ))
+        raise NoDevice(_nothing(target, facts, environ))
     there = tuple(d for d in wanted if d < count) if wanted else tuple(range(count))
     if not there:
         raise ConfigError(f"--devices {' '.join(map(str, wanted))}: {_range(target, count)}")
     return Devices(there, tuple(f"device {d} is left out: {_range(target, count)}" for d in wanted if d >= count))
+
+
+def shown_to_worker(device: str, number: int, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables by which a process sees this one device only, as its device 0.
+
+    Args:
+        device: torch's type of device.
+        number: as torch counts them here, that is, within what the variable allows here; the process starts without our variables.
+    """
+    variable = {"cuda": VARIABLES["gpu"][0], "npu": VARIABLES["npu"][0]}.get(device)
+    if variable is None:
+        return {}
+    allowed = visible_devices(environ.get(variable))
+    order = {name: environ[name] for name in ("CUDA_DEVICE_ORDER",) if device == "cuda" and name in environ}
+    return {variable: allowed[number] if allowed and number < len(allowed) else str(number), **order}
 
 
 def _range(target: Target, count: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
 import sys
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,7 @@ def system_info(facts: TorchFacts) -> dict[str, Any]:
         "npu_available": facts.npu_count > 0,
         "torch_error": facts.error or facts.device_error,
         "torch_threads": facts.threads,
+        "packages": _versions("torch", "triton", "numpy", "ninja"),
         "cpu_model": _first_value("/proc/cpuinfo", "model name"),
         "cpu_count": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "cpu_governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -115,6 +118,15 @@ def environment_of(target: Target, devices: tuple[int, ...], facts: TorchFacts |
         "visible_devices": list(devices),
         "system": system_info(facts or torch_facts()),
     }
+
+
+def _versions(*names: str) -> dict[str, str]:
+    """Of those that are installed."""
+    found = {}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _text(path: str) -> str | None:

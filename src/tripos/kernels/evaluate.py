@@ -19,6 +19,7 @@ from typing import Any
 
 from tripos.core.errors import ConfigError, SandboxError
 from tripos.kernels.contract import read_contract
+from tripos.kernels.devices import shown_to_worker
 from tripos.kernels.isolation.box import Box, Job, Timing, cores
 from tripos.kernels.isolation.inside.lint import static_findings
 from tripos.kernels.scoring import timing_detail
@@ -41,7 +42,7 @@ class Conditions:
         seed: of weights and checked inputs. Timed inputs are drawn anew each time and recorded.
         threads: cores that baseline and candidate may use each.
         timing: None = correctness only.
-        timeout_seconds: the limit of each phase.
+        timeout_seconds: what a solution may take in each phase, all its steps together.
     """
 
     device: str = "cpu"
@@ -65,10 +66,14 @@ class Conditions:
 
 
 class _Device:
-    """One device: many may use it at once, or one alone. Who wants it alone waits for the others, and nobody new comes in before."""
+    """One device: many may use it at once, or one alone. Who wants it alone waits for the others, and nobody new comes in before.
+
+    `sent`: how many have been sent here and have not left, whether they use it or wait for it.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.sent = 0
         self.users = 0
         self._waiting = 0
         self._alone = False
@@ -88,6 +93,9 @@ class _Device:
             try:
                 await self._changed.wait_for(lambda: not self._alone and self.users == 0)
                 self._alone = True
+            except BaseException:
+                self.users += 1  # broken off: still one of many, who will leave
+                raise
             finally:
                 self._waiting -= 1
                 self._changed.notify_all()
@@ -145,9 +153,7 @@ class Evaluator:
         record["remarks"] = [finding.sentence for finding in static_findings(solution_source, self.conditions.dsl)]
         try:
             async with self._places:
-                device = min(self._devices, key=lambda each: each.users)
-                job = self._job(case_source, solution_source, f"{tier}/{case_name}", device.number)
-                return record | await self._on(device, job, phase)
+                return record | await self._on(self._job(case_source, solution_source, f"{tier}/{case_name}"), phase)
         except ConfigError as error:
             return record | {"outcome": "case_error", "error": str(error)}
 
@@ -159,15 +165,17 @@ class Evaluator:
         """
         try:
             async with self._places:
-                device = min(self._devices, key=lambda each: each.users)
-                job = self._job(case_source, None, name, device.number)
+                job = self._job(case_source, None, name)
                 same_size = tuple((seed, job.size) for seed, _ in job.input_sets)
-                found = await self._on(device, replace(job, input_sets=same_size, timing=None), None)
+                found = await self._on(replace(job, input_sets=same_size, timing=None), None)
         except ConfigError as error:
             return {"outcome": "case_error", "error": str(error), "findings": []}
         return {"outcome": found["outcome"], "error": found["error"], "findings": found.get("findings", [])}
 
-    async def _on(self, device: _Device, job: Job, phase: Callable[[str], None] | None) -> dict[str, Any]:
+    async def _on(self, job: Job, phase: Callable[[str], None] | None) -> dict[str, Any]:
+        """Has it done on the device that the fewest have been sent to."""
+        device = min(self._devices, key=lambda each: each.sent)
+        job = replace(job, environment=shown_to_worker(self.conditions.device, device.number))
         alone = False
 
         async def want() -> None:
@@ -175,11 +183,15 @@ class Evaluator:
             await device.alone()
             alone = True
 
-        await device.enter()
+        device.sent += 1
         try:
-            found = await self.box.evaluate(job, device=want, phase=phase)
+            await device.enter()
+            try:
+                found = await self.box.evaluate(job, device=want, phase=phase)
+            finally:
+                await device.leave(alone)
         finally:
-            await device.leave(alone)
+            device.sent -= 1
         times = {"input_seed": job.input_seed, "timing_seed": job.timing_seed if "speedup" in found else None}
         for side in ("baseline", "solution"):
             milliseconds = found.pop(f"all_{side}_ms", None)
@@ -187,7 +199,7 @@ class Evaluator:
                 found[f"{side}_detail"] = _thinned(timing_detail(milliseconds, found["timing_method"]))
         return found | times
 
-    def _job(self, case_source: str, solution_source: str | None, name: str, number: int) -> Job:
+    def _job(self, case_source: str, solution_source: str | None, name: str) -> Job:
         asked = self.conditions
         contract = read_contract(case_source, name)
         size = "cpu" if asked.device == "cpu" else "gpu"
@@ -197,7 +209,6 @@ class Evaluator:
             sizes[-1] = "odd"
         own = {key: value for key, value in (("rtol", asked.rtol), ("atol", asked.atol)) if value is not None}
         rule = {"name": asked.rule, "nonfinite": contract.nonfinite, **({} if asked.rule == "strict" else contract.tolerance), **own}
-        visible = {"cuda": "CUDA_VISIBLE_DEVICES", "npu": "ASCEND_RT_VISIBLE_DEVICES"}.get(asked.device)
         phases = ("load", "build", "check", "measure")
         return Job(
             case_source=case_source,
@@ -209,7 +220,7 @@ class Evaluator:
             rule=rule,
             threads=asked.threads,
             device=asked.device if asked.device == "cpu" else f"{asked.device}:0",
-            environment={visible: str(number)} if visible else {},
+            environment={},
             deadlines=dict.fromkeys(phases, asked.timeout_seconds),
             timing=asked.timing,
         )
@@ -240,7 +251,7 @@ def _seed(name: str) -> int:
 
 
 def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _thinned(detail: dict[str, Any]) -> dict[str, Any]:

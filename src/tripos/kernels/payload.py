@@ -23,6 +23,9 @@ RUNNER_VERSION = "benchmark-lite-v2"
 SCHEMA_VERSION = 1
 """Counts up when a field of ours changes its meaning."""
 
+UNREAD = "unread_submissions"
+"""Key of a payload: what lay beside the team's submission and is none (a hostile archive, a bad team name), each with its reason."""
+
 Payload = dict[str, Any]
 
 
@@ -74,7 +77,7 @@ def combined_payload(payloads: Mapping[str, Payload], config: Mapping[str, Any])
     """The document of `--backend all`: one summary over `backend: payload`, and each backend's own document under `backend_results`.
 
     Args:
-        config: as `Settings.config` makes it; backend, backends and arch are filled in here.
+        config: of any of them; backend, backends and arch are filled in here, and `simulated` where any of them is.
 
     Raises:
         ConfigError: no backend at all.
@@ -86,6 +89,8 @@ def combined_payload(payloads: Mapping[str, Payload], config: Mapping[str, Any])
     rows = combine_performance(payloads)
     settings = next((dict(p["performance_config"]) for p in payloads.values() if p.get("performance_config")), {})
     shared = {name: value for name, value in config.items() if name not in ("dsl", "backend_name")}
+    if any(payload["config"].get("simulated") for payload in payloads.values()):
+        shared["simulated"] = True
     named = {"backend": "all", "backends": list(payloads), "arch": {key: p["config"].get("arch") for key, p in payloads.items()}}
     seen = {key: {name: p["environment"].get(name) for name in ("visible_devices", "dsl", "backend")} for key, p in payloads.items()}
     environment = {"framework": "torch", "dsl": "multiple", "backend": "all", "per_backend": seen}
@@ -94,9 +99,10 @@ def combined_payload(payloads: Mapping[str, Payload], config: Mapping[str, Any])
 
 
 def exit_code(payload: Payload) -> int:
-    """1 where a case failed, a backend could not run, there was nothing to do, or correct kernels were not measured though asked; or 0."""
+    """1 where a case failed, a backend could not run, there was nothing to do, a submission could not be read, or correct kernels were
+    not measured though asked; or 0."""
     summary, performance = payload["summary"], payload.get("performance_summary")
-    failed = summary["failed_cases"] > 0 or summary["environment_error"] or not summary["total_cases"]
+    failed = summary["failed_cases"] > 0 or summary["environment_error"] or not summary["total_cases"] or payload.get(UNREAD)
     if performance is not None:
         failed = failed or performance["failed_cases"] > 0 or (summary["passed_cases"] > 0 and not performance["total_cases"])
     return int(bool(failed))

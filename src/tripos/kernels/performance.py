@@ -16,7 +16,7 @@ from tripos.kernels.outcome import OURS, OUTCOMES, status_of
 from tripos.kernels.scoring import case_score, credited_speedup, tier_weight
 
 _PASSED_ON = (
-    "mismatch", "baselines", "pairs", "suspicion", "speedup_low", "speedup_high", "phase", "wall_seconds", "containment",
+    "mismatch", "baselines", "compile_error", "pairs", "suspicion", "speedup_low", "speedup_high", "phase", "wall_seconds", "containment",
     "input_seed", "timing_seed", "case_hash", "solution_hash", "remarks",
 )  # fmt: skip
 """Fields of an evaluation that stand in its row as they are."""

@@ -22,10 +22,13 @@ class ArtifactBundle:
     summary_markdown_path: Path
 
 
-def write_bundle(root: Path, benchmark_id: str | None, scope: dict[str, str], rows: Sequence[Row]) -> ArtifactBundle:
+def write_bundle(
+    root: Path, benchmark_id: str | None, scope: dict[str, str], rows: Sequence[Row], simulated: Sequence[str] = ()
+) -> ArtifactBundle:
     """Writes `benchmark-aggregate-<scope>.json` and `benchmark-summary-<scope>.md`, each whole or not at all.
 
     The names say the scope alone; where they are taken by another benchmark, its own name is added instead of overwriting it.
+    `simulated` are the models that were never asked; both files say so.
 
     Raises:
         ConfigError: the directory cannot be written.
@@ -36,9 +39,11 @@ def write_bundle(root: Path, benchmark_id: str | None, scope: dict[str, str], ro
         if _of_another(root / f"benchmark-aggregate-{suffix}.json", benchmark_id):
             suffix = f"{suffix}-{''.join(c if c.isalnum() or c in '._-' else '-' for c in benchmark_id or 'several')}"
         aggregate, summary = root / f"benchmark-aggregate-{suffix}.json", root / f"benchmark-summary-{suffix}.md"
-        document = {"benchmark_id": benchmark_id, "scope": scope, "rows": list(rows)}
+        document: dict[str, Any] = {"benchmark_id": benchmark_id, "scope": scope, "rows": list(rows)}
+        if simulated:
+            document["simulated"] = list(simulated)
         write_atomically(aggregate, msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2) + b"\n")
-        write_atomically(summary, _markdown(scope["overlay_key"], rows).encode())
+        write_atomically(summary, _markdown(scope["overlay_key"], rows, simulated).encode())
     except OSError as error:
         raise ConfigError(f"cannot write the bundle to {root}: {error.strerror}") from error
     return ArtifactBundle(aggregate, summary)
@@ -61,8 +66,9 @@ def _of_another(path: Path, benchmark_id: str | None) -> bool:
         return True
 
 
-def _markdown(overlay_key: str, rows: Sequence[Row]) -> str:
+def _markdown(overlay_key: str, rows: Sequence[Row], simulated: Sequence[str]) -> str:
     lines = ["# Benchmark Summary", ""]
+    lines += [f"SIMULATED, no model was asked: {', '.join(simulated)}", ""] if simulated else []
     for row in rows:
         mean = "not measured" if row["mean"] is None else f"{row['mean']:.4f}"
         labels = " ".join(

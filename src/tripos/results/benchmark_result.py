@@ -112,6 +112,12 @@ class BenchmarkResult:
         """The scorings that `for_evaluation` takes, with their names: `default (1a2b…)`."""
         return sorted({o.shown for overlays in self._store().overlays().values() for o in overlays})
 
+    @property
+    def simulated(self) -> list[str]:
+        """The models that were never asked: their answers are made up."""
+        runs = self.projection_repo.runs if isinstance(self.projection_repo, Projections) else ()
+        return sorted({run.row.model for run in runs if run.row.simulated})
+
     def aggregate(
         self, *, group_by: Sequence[str], metric_id: str | None = None, level: float = 0.95, macro_over: str | None = None
     ) -> list[Row]:
@@ -234,7 +240,7 @@ class BenchmarkResult:
         from tripos.results.artifacts import write_bundle
 
         rows = self.aggregate(group_by=["model_id", "slice_id", "metric_id", "prompt_variant_id"])
-        return write_bundle(Path(storage_root), self.benchmark_id, self.scope(), rows)
+        return write_bundle(Path(storage_root), self.benchmark_id, self.scope(), rows, self.simulated)
 
     def iter_trial_summaries(self) -> Iterator[TrialSummaryRow]:
         """One row a trial with its labels and status."""
@@ -326,6 +332,7 @@ class BenchmarkResult:
     def report(self, *, p_value_correction: str = "holm") -> EvaluationReport:
         """Means by model, slice and metric, micro and macro averages over several slices, comparisons of several models, as tables."""
         from tripos.results.evaluation_report import EvaluationReport
+        from tripos.results.table_text import label_simulated
 
         main = self.aggregate(group_by=["model_id", "slice_id", "metric_id"])
         tables = {"main_results": main}
@@ -335,7 +342,8 @@ class BenchmarkResult:
             metrics = sorted({row["metric_id"] for row in main})
             first = "accuracy" if "accuracy" in metrics else metrics[0]
             tables["paired_comparisons"] = self.paired_compare(metric_id=first, p_value_correction=p_value_correction)
-        return EvaluationReport(tables, {"benchmark_id": str(self.benchmark_id), **self.scope()})
+        labelled = {name: label_simulated(rows, self.simulated) for name, rows in tables.items()}
+        return EvaluationReport(labelled, {"benchmark_id": str(self.benchmark_id), **self.scope()})
 
     def _tables(self, metric_id: str | None, keys: Sequence[str], *, compared: bool = False) -> Iterator[ScoreTable]:
         if not isinstance(self.projection_repo, Projections):

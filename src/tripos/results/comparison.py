@@ -8,7 +8,7 @@ enters the bounds, it never vanishes. A record asked in several ways (prompt var
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from tripos.results.items import Codes, Floats, within_unit
 from tripos.results.missing import Bounds, delta_bounds
 from tripos.results.paired import Paired, paired
 from tripos.results.rows import UnsupportedKey, has_unit
-from tripos.results.score_table import ScoreTable, dense, order_of
+from tripos.results.score_table import Column, ScoreTable, dense, order_of
 from tripos.results.verdict import Verdict, verdict
 
 NEEDS = ("item_id", "prompt_variant_id", "cluster", "truncated")
@@ -105,6 +105,7 @@ class _Match(NamedTuple):
     clusters: Codes | None
     bounded: bool | None
     lower_is_better: bool | None
+    notes: tuple[str, ...]
 
     def paired(self, level: float) -> Paired | None:
         return paired(self.sides[0].means, self.sides[1].means, self.clusters, level=level, bounded=self.bounded)
@@ -135,6 +136,8 @@ def compare(
         ConfigError: an unknown side, correction or `better`, or nothing to pair.
     """
     tables = [tables] if isinstance(tables, ScoreTable) else tables
+    if canonical(group_by) == "metric_id":
+        tables = [_by_metric(table) for table in tables]
     _check(tables, pairs, side, group_by)
     if better not in (None, MORE, LESS):
         raise ConfigError(unknown("direction", str(better), (MORE, LESS)))
@@ -172,6 +175,11 @@ def _check(tables: Sequence[ScoreTable], pairs: Sequence[tuple[str, str]], side:
     if key == side or key in OF_CANDIDATE:
         why = "that is what is compared" if key == side else "how an answer ended depends on who gave it"
         raise UnsupportedKey(f"Unsupported group_by key: {group_by}; a comparison cannot be grouped by it, {why}. Try slice_id")
+
+
+def _by_metric(table: ScoreTable) -> ScoreTable:
+    """The table with its metric as a column."""
+    return replace(table, columns={**table.columns, "metric_id": Column(np.zeros(len(table), np.int32), [table.metric_id])})
 
 
 def _names(pairs: Sequence[tuple[str, str]]) -> str:
@@ -229,10 +237,12 @@ def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, gro
     bounded = False if has_unit(table.metric_id) else table.bounded
     lower_is_better = direction(table, better)
     groups = table.columns[canonical(group_by)]
+    pooled = _pooled(table, side, canonical(group_by))
     truncated = table.columns["truncated"]
     cut = np.isin(truncated.codes, truncated.codes_of([True]))
     found = []
     for before, after in pairs:
+        notes = tuple(pooled[name] for name in (before, after) if name in pooled)
         keys, both = units.pair(before, after)
         rows = units.first_of(keys)
         of_group = units.groups[rows]
@@ -244,8 +254,24 @@ def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, gro
             first, second = (_Side(s.means[span], s.unscored[span], count) for s, count in zip(both, counts, strict=True))
             label = groups.labels[groups.codes[units.group_rows[group]]]
             sources = units.clusters(rows[span])
-            in_pair.append(_Match(table.metric_id, label, (before, after), (first, second), sources, bounded, lower_is_better))
+            in_pair.append(_Match(table.metric_id, label, (before, after), (first, second), sources, bounded, lower_is_better, notes))
         found += sorted(in_pair, key=lambda match: order_of(match.group))
+    return found
+
+
+def _pooled(table: ScoreTable, side: str, group: str) -> dict[str, str]:
+    """By side, a line where records of a group were answered in several of its runs, which is an average over different settings."""
+    if "run_id" not in table.columns or len(table.combined([side, "run_id"])[1]) == len(table.combined([side])[1]):
+        return {}
+    of_item = [side, group, "benchmark_id", "item_id", "prompt_variant_id"]
+    items, firsts = table.combined(list(dict.fromkeys(of_item)))
+    runs = table.combined(list(dict.fromkeys([*of_item, "run_id"])))[1]
+    several = np.bincount(items[runs], minlength=len(firsts)) > 1
+    sides, named = table.columns[side].select(several[items]), table.columns["run_id"].select(several[items])
+    found = {}
+    for name in sides.occurring():
+        ids = named.select(sides.codes == sides.codes_of([name])[0]).occurring()
+        found[str(name)] = f"{name} answered the same records in several runs ({', '.join(sorted(ids)[:5])}), averaged here: choose one run"
     return found
 
 
@@ -313,7 +339,7 @@ def _row(
         lower_is_better=match.lower_is_better,
         decision=decision,
         more_pairs=_more_pairs(m, decided) if m is not None and decided is not None else None,
-        notices=_notices(m, match, span, decision),
+        notices=_notices(m, match, span, decision, margin),
     )
 
 
@@ -338,16 +364,16 @@ def _bounds(sides: tuple[_Side, _Side]) -> tuple[float, float] | None:
     return span.worst, span.best
 
 
-def _notices(m: Paired | None, match: _Match, span: tuple[float, float] | None, decision: str) -> tuple[str, ...]:
+def _notices(m: Paired | None, match: _Match, span: tuple[float, float] | None, decision: str, margin: float) -> tuple[str, ...]:
     """Loud lines: what alone could reverse the verdict."""
     sides = match.sides
     if m is None:
         return ("no record was scored on both sides",)
-    found = list(m.notices)
+    found = [*match.notes, *m.notices]
     if decision == "different":
         found.append("the results do not say whether more or less of this is better; --better more (or less) gives a verdict")
     unscored = any(side.unscored.any() for side in sides)
-    if span is not None and unscored and span[0] < 0 < span[1] and decision in ("better", "worse", "different"):
+    if span is not None and unscored and _could_turn(decision, span, margin):
         found.append(f"the answers that are not scored on both sides could reverse this: delta lies in [{span[0]:+.4f}, {span[1]:+.4f}]")
     cut = max(side.truncated for side in sides) if match.bounded is not False else 0
     if cut and cut / max(m.n_pairs, 1) >= abs(m.delta):
@@ -356,3 +382,10 @@ def _notices(m: Paired | None, match: _Match, span: tuple[float, float] | None, 
             f"answers cut at max_tokens ({first} and {second}) are as many as the difference: raise --max-tokens and compare again"
         )
     return tuple(found)
+
+
+def _could_turn(decision: str, span: tuple[float, float], margin: float) -> bool:
+    """Whether a verdict would not stand if the difference lay anywhere in `span`."""
+    if decision == "equivalent":
+        return span[0] <= -margin or span[1] >= margin
+    return decision != "undecided" and span[0] < 0 < span[1]

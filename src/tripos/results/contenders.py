@@ -73,6 +73,8 @@ def _by_model(contenders: Sequence[Contender]) -> list[Contender]:
 
 def _contender(name: str | ResultFile, metric: str, group_by: str, store: str, scores: str, benchmark: str | None) -> Contender:
     if isinstance(name, ResultFile):
+        if not name.records:
+            raise ConfigError(f"{name.path} holds no record: there is nothing to compare")
         made_up = frozenset(str(r.get("model")) for r in name.records if r.get("simulated"))
         return Contender(name.model, name.path.stem, table_of_file(name, metric, [group_by]), made_up)
     path = Path(name)
@@ -96,9 +98,9 @@ def _of_store(name: str, store: str, scores: str, benchmark: str | None) -> Proj
     if name.startswith(MODEL):
         return Projections(database, models=[name.removeprefix(MODEL)], benchmark=benchmark, scores=scores)
     rows = Reader(database).runs()
+    if any(row.model == name for row in rows) and not any(row.run_id == name for row in rows):
+        return Projections(database, models=[name], benchmark=benchmark, scores=scores)
     if any(row.run_id.startswith(name) for row in rows):
         return Projections(database, run_ids=[name], scores=scores)
-    if any(row.model == name for row in rows):
-        return Projections(database, models=[name], benchmark=benchmark, scores=scores)
     known = [row.run_id for row in rows] + sorted({row.model for row in rows})
     raise ConfigError(f"{name}: there is no such results file, and in the store {unknown('run or model', name, known)}")

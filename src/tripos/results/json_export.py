@@ -30,14 +30,22 @@ def export_json(result: BenchmarkResult, path: Path | None, *, include_trials: b
         "trial_summaries": [_plain(row) for row in result.iter_trial_summaries()],
         "score_rows": [_plain(row) for row in result.iter_scores()],
     }
+    if result.simulated:
+        found["simulated"] = result.simulated
     if include_trials:
-        found["trials"] = [msgspec.to_builtins([_plain(attempt) for attempt in trial]) for trial in result.iter_trials()]
+        found["trials"] = [_plain_trial(trial) for trial in result.iter_trials()]
     if path is not None:
         try:
             write_atomically(path, msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=2) + b"\n")
         except OSError as error:
             raise ConfigError(f"cannot write {path}: {error.strerror}") from error
     return found
+
+
+def _plain_trial(trial: object) -> object:
+    """Attempts of ours; whatever another repository calls a trial."""
+    plain: object = msgspec.to_builtins([_plain(attempt) for attempt in trial] if isinstance(trial, list) else _plain(trial))
+    return plain
 
 
 def _plain(row: object) -> Row:

@@ -70,6 +70,14 @@ def named(config: dict[str, Any]) -> tuple[str, ...]:
     return (str(config[NAME]),) if config.get(NAME) else ()
 
 
+def scored_apart(runs: Sequence[tuple[str, str]], model: str) -> ConfigError:
+    """Two runs, each with its scoring, hold the same answers: which is meant cannot be guessed."""
+    named = " and ".join(f"{run_id} ({overlay})" for run_id, overlay in runs)
+    return ConfigError(
+        f"runs {named} hold the same answers of {model}, scored in two ways: name one of the runs, or one scoring with scores=… (--scores)"
+    )
+
+
 def _only(found: Sequence[Overlay], known: Sequence[Overlay], wanted: str, run: str, what: str) -> str:
     distinct = {o.overlay for o in found}
     if len(distinct) == 1:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tripos.core.errors import ConfigError, unknown
 from tripos.core.records import Outcome
 from tripos.results.group_keys import RESERVED, canonical, check_keys
-from tripos.results.overlays import DEFAULT, Overlay
+from tripos.results.overlays import DEFAULT, Overlay, scored_apart
 from tripos.results.rows import ScoreRow, TrialSummaryRow, metrics_of
 from tripos.results.run_selection import Chosen, choose_runs
 from tripos.store.database import Database
@@ -120,13 +120,13 @@ class Projections:
             FROM trial t LEFT JOIN candidate k ON k.candidate_id = t.candidate_id
             LEFT JOIN verdict v ON v.candidate_id = t.candidate_id AND v.overlay = ?
             WHERE t.run_id = ? ORDER BY t.trial_hash, t.attempt"""
-        seen: set[str] = set()
-        for run, overlay in self.parts(evaluation_hash, transform_hash):
+        once = _Once()
+        for part in self.parts(evaluation_hash, transform_hash):
+            run, overlay = part
             rows = self.database.stream(sql, (overlay, run.row.run_id))
             for trial_hash, attempts in groupby(rows, key=lambda row: row[0]):
-                if (wanted is not None and trial_hash not in wanted) or trial_hash in seen:
+                if (wanted is not None and trial_hash not in wanted) or not once.first(trial_hash, part):
                     continue
-                seen.add(trial_hash)
                 listed = list(attempts)
                 _, slice_id, variant, record_id, dimensions, _, _ = listed[0]
                 labels = json_cell(dimensions, f"trial.dimensions of record {record_id!r} in run {run.row.run_id}")
@@ -146,12 +146,12 @@ class Projections:
         sql = """SELECT t.trial_hash, t.candidate_id, s.body FROM trial t
             JOIN verdict v ON v.candidate_id = t.candidate_id AND v.overlay = ? JOIN event s ON s.position = v.position
             WHERE t.run_id = ? ORDER BY t.trial_hash, t.candidate_id"""
-        seen: set[str] = set()
-        for run, overlay in self.parts(evaluation_hash, transform_hash):
+        once = _Once()
+        for part in self.parts(evaluation_hash, transform_hash):
+            run, overlay = part
             for trial_hash, candidate_id, body in self.database.stream(sql, (overlay, run.row.run_id)):
-                if (wanted is not None and trial_hash not in wanted) or candidate_id in seen:
+                if (wanted is not None and trial_hash not in wanted) or not once.first(candidate_id, part):
                     continue
-                seen.add(candidate_id)
                 scored = decode(bytes(body), f"of candidate {candidate_id} of trial {trial_hash[:12]}")
                 assert isinstance(scored, Scored)
                 metrics = metrics_of(scored.verdict)
@@ -161,11 +161,11 @@ class Projections:
 
     def iter_trials(self, *, evaluation_hash: str | None = None, transform_hash: str | None = None) -> Iterator[tuple[Chosen, TrialRecord]]:
         """Every attempt of every trial with its run; one that two runs share comes once."""
-        seen: set[str] = set()
-        for run, overlay in self.parts(evaluation_hash, transform_hash):
+        once = _Once()
+        for part in self.parts(evaluation_hash, transform_hash):
+            run, overlay = part
             for trial in self.reader.trials(run.row.run_id, overlay):
-                if trial.planned.candidate_id not in seen:
-                    seen.add(trial.planned.candidate_id)
+                if once.first(trial.planned.candidate_id, part):
                     yield run, trial
 
     def get_trial_record(
@@ -210,6 +210,20 @@ class Projections:
             for name in wanted or ():
                 if name not in known:
                     raise ConfigError(unknown(column.removesuffix("_id").replace("_", " "), name, known))
+
+
+class _Once:
+    """What two runs share comes once, from the newer one."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Part] = {}
+
+    def first(self, name: str, part: Part) -> bool:
+        """Whether no run before has given it. Raises ConfigError where one has, under another scoring."""
+        before = self._seen.setdefault(name, part)
+        if before.overlay != part.overlay:
+            raise scored_apart([(p.run.row.run_id, p.overlay) for p in (before, part)], part.run.row.model)
+        return before is part
 
 
 def _status_of(candidate: str | None, outcome: str | None) -> str:

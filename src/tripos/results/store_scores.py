@@ -19,6 +19,7 @@ from tripos.core.records import Outcome
 from tripos.results.direction import agreed, lower_is_better
 from tripos.results.group_keys import OF_CANDIDATE, OF_RUN, OF_TRIAL, RESERVED
 from tripos.results.items import Floats
+from tripos.results.overlays import scored_apart
 from tripos.results.run_selection import Chosen
 from tripos.results.score_table import Coder, Column, ScoreTable
 from tripos.results.stored_columns import Candidates, Keys, Places, Where, ids_of, read_candidates, read_trials
@@ -187,11 +188,7 @@ class _Reading:
         for before, given in self.seen:
             again = np.isin(names, given)
             if before.overlay != part.overlay and again.any():
-                runs = f"{before.run.row.run_id} ({before.overlay}) and {part.run.row.run_id} ({part.overlay})"
-                raise ConfigError(
-                    f"runs {runs} hold the same answers of {part.run.row.model}, scored in two ways: name one of the runs, or one "
-                    "scoring with scores=… (--scores)"
-                )
+                raise scored_apart([(p.run.row.run_id, p.overlay) for p in (before, part)], part.run.row.model)
             new &= ~again
         self.seen.append((part, names[new]))
         return new

@@ -16,6 +16,19 @@ _LATEX = {
 }  # fmt: skip
 
 
+_MODELS = ("model_id", "baseline_model_id", "treatment_model_id")
+
+
+def label_simulated(rows: Sequence[Row], simulated: Sequence[str]) -> list[Row]:
+    """Rows in which models that were never asked are called so, for a table that is read elsewhere."""
+
+    def called(name: Any) -> Any:
+        made_up = any(name == model or str(name).startswith(f"{model} (") for model in simulated)
+        return f"{name} (SIMULATED)" if made_up else name
+
+    return [{key: called(value) if key in _MODELS else value for key, value in row.items()} for row in rows]
+
+
 def text_of_rows(rows: Sequence[Row], form: str) -> str:
     """A table with a header, in the order of the first row's keys.
 

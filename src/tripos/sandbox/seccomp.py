@@ -2,12 +2,14 @@
 
 Memory that no process owns (memfd, System V), sockets beyond the namespace (vsock reaches the host of a virtual
 machine), new namespaces, tracing, and kernel interfaces with a history of holes. Denied calls fail with an error
-number; a call through another architecture's entry kills the program. The format is classic BPF, see seccomp(2).
+number; a call through another architecture's entry kills the program. `program` is classic BPF, see seccomp(2), for bwrap;
+`profile` says the same in the words of Docker and its kin, see the OCI runtime specification.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import platform
 import struct
 from collections.abc import Mapping
@@ -93,6 +95,21 @@ def program(machine: str = platform.machine(), also: Mapping[str, tuple[int, int
     socket = [_step(LOAD, FIRST_ARGUMENT), *families, _error(errno.EAFNOSUPPORT)]
     steps += [_step(EQUAL, SOCKET[column], 0, len(socket)), *socket]
     return b"".join([*steps, _step(RETURN, ALLOW)])
+
+
+def profile() -> str:
+    """The same filter as JSON: calls by name, numbers are the engine's business."""
+    rules: list[dict[str, object]] = [_denied(list(DENIED), errno.EPERM), _denied(["clone3"], errno.ENOSYS)]
+    bits = [1 << place for place in range(32) if NEW_NAMESPACES >> place & 1]
+    rules += [_denied(["clone"], errno.EPERM, {"op": "SCMP_CMP_MASKED_EQ", "value": bit, "valueTwo": bit}) for bit in bits]
+    between = [family for family in range(max(FAMILIES)) if family not in FAMILIES]
+    families = [("SCMP_CMP_EQ", family) for family in between] + [("SCMP_CMP_GT", max(FAMILIES))]
+    rules += [_denied(["socket"], errno.EAFNOSUPPORT, {"op": how, "value": family}) for how, family in families]
+    return json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules})
+
+
+def _denied(names: list[str], number: int, *first_argument: dict[str, object]) -> dict[str, object]:
+    return {"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": number, "args": [{"index": 0, **test} for test in first_argument]}
 
 
 def _step(code: int, value: int, jump_true: int = 0, jump_false: int = 0) -> bytes:

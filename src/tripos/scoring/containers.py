@@ -24,8 +24,10 @@ from tripos.core.errors import ScorerError
 
 ENGINE_SECONDS = 600.0  # for one command to the engine itself: pulling an image takes the longest
 MOST_OUTPUT = 1 << 20
+MOST_PROCESSES = 4096  # otherwise a script that forks for ever takes the machine
+STARTING_SECONDS = 10.0  # for an engine that is asked to stop while it starts a container
+KILLED, SETTLING_SECONDS = 137, 1.0  # the engine calls a container running for a moment after its processes were killed
 SCRIPT = "/tmp/answer.sh"  # where a candidate's script is put
-_ENGINE_FAILED = 125  # what `docker` exits with where the engine, not the command inside, failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +50,30 @@ class Container:
     name: str
 
     async def run(
-        self, argv: Sequence[str], *, seconds: float, stdin: str = "", environment: Mapping[str, str] | None = None, user: str = ""
+        self,
+        argv: Sequence[str],
+        *,
+        seconds: float,
+        stdin: str = "",
+        environment: Mapping[str, str] | None = None,
+        user: str = "",
+        errors: bool = True,
     ) -> Ended:
         """Runs a command in it. What is still running when the time is over is left alone, as a terminal would leave it.
+
+        Args:
+            errors: keep what it writes on stderr too.
 
         Raises:
             ScorerError: the engine failed, or the container is gone.
         """
         variables = [word for name, value in (environment or {}).items() for word in ("--env", f"{name}={value}")]
         account = ["--user", user] if user else []
-        ended = await docker(["exec", "--interactive", *variables, *account, self.name, *argv], seconds=seconds, stdin=stdin)
-        if ended.returncode == _ENGINE_FAILED or (ended.returncode and not await self._is_up()):
+        command = ["exec", "--interactive", *variables, *account, self.name, *argv]
+        ended = await docker(command, seconds=seconds, stdin=stdin, errors=errors)
+        if ended.returncode == KILLED:
+            await asyncio.sleep(SETTLING_SECONDS)
+        if ended.returncode != 0 and not await self._is_up():
             raise ScorerError(f"the container of this answer is gone or does not answer: {ended.said[-300:]}")
         return ended
 
@@ -85,11 +100,11 @@ class Container:
 
     async def read(self, path: str) -> str | None:
         """The text of a file in it, None where there is none."""
-        ended = await self.run(["cat", path], seconds=60, user="root")
+        ended = await self.run(["cat", path], seconds=60, user="root", errors=False)
         return ended.said if ended.returncode == 0 else None
 
     async def _is_up(self) -> bool:
-        state = await docker(["inspect", "--format", "{{.State.Running}}", self.name], seconds=60)
+        state = await docker(["inspect", "--format", "{{.State.Running}}", self.name], seconds=60, errors=False)
         return state.returncode == 0 and state.said.strip() == "true"
 
 
@@ -106,14 +121,29 @@ async def container(
     limits = ["--cpus", f"{cpus:g}"] if cpus else []
     limits += ["--memory", f"{memory_mb}m"] if memory_mb else []
     limits += [] if network else ["--network", "none"]
-    command = ["run", "--detach", "--init", "--name", name, *limits, "--entrypoint", "sleep", image, "infinity"]
-    started = await docker(command, seconds=ENGINE_SECONDS)
+    # `sleep` is process 1, which no signal from inside can end: a script that kills whatever it can leaves the container to its check.
+    command = ["run", "--detach", "--pids-limit", str(MOST_PROCESSES), "--name", name, *limits, "--entrypoint", "sleep", image, "infinity"]
+    start = asyncio.create_task(docker(command, seconds=ENGINE_SECONDS))
     try:
+        started = await asyncio.shield(start)
         if started.returncode != 0:
-            raise ScorerError(f"a container of {image} could not be started: {started.said.strip()[-300:]}")
+            raise ScorerError(f"a container of {image} could not be started: {_message(started)}")
         yield Container(name)
     finally:
-        await asyncio.shield(docker(["rm", "--force", "--volumes", name], seconds=120))
+        await asyncio.shield(_remove(name, start))
+
+
+async def _remove(name: str, start: asyncio.Task[Ended]) -> None:
+    # Ending the command that starts a container would not keep the engine from making it a moment later.
+    with contextlib.suppress(TimeoutError, ScorerError):
+        await asyncio.wait_for(start, STARTING_SECONDS)
+    await docker(["rm", "--force", "--volumes", name], seconds=120)
+
+
+def _message(ended: Ended) -> str:
+    """What the engine said, without the client's advice."""
+    lines = [line for line in ended.said.splitlines() if line.strip() and "--help" not in line]
+    return "\n".join(lines)[-300:] or ("it ran out of time" if ended.returncode is None else "it said nothing")
 
 
 async def build(folder: Path, tag: str, *, seconds: float) -> None:
@@ -124,7 +154,7 @@ async def build(folder: Path, tag: str, *, seconds: float) -> None:
     """
     ended = await docker(["build", "--quiet", "--tag", tag, str(folder)], seconds=seconds)
     if ended.returncode != 0:
-        why = "it ran out of time" if ended.returncode is None else ended.said.strip()[-300:]
+        why = "it ran out of time" if ended.returncode is None else _message(ended)
         raise ScorerError(f"the image of {folder} could not be built: {why}")
 
 
@@ -138,15 +168,18 @@ def image_missing(image: str, advice: str) -> str | None:
     return f"the image {image} is not here ({advice})" if asked.returncode else None
 
 
-async def docker(arguments: Sequence[str], *, seconds: float, stdin: str = "") -> Ended:
+async def docker(arguments: Sequence[str], *, seconds: float, stdin: str = "", errors: bool = True) -> Ended:
     """One command to the engine; ended where it takes too long.
+
+    Args:
+        errors: keep stderr too, where the command itself also warns of things like a configuration that it cannot read.
 
     Raises:
         ScorerError: there is no `docker`.
     """
-    pipe = asyncio.subprocess.PIPE
+    pipe, stderr = asyncio.subprocess.PIPE, asyncio.subprocess.STDOUT if errors else asyncio.subprocess.DEVNULL
     try:
-        process = await asyncio.create_subprocess_exec("docker", *arguments, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
+        process = await asyncio.create_subprocess_exec("docker", *arguments, stdin=pipe, stdout=pipe, stderr=stderr)
     except FileNotFoundError as error:
         raise ScorerError("there is no program `docker`") from error
     said = bytearray()

@@ -41,7 +41,7 @@ class GroundedAnswer:
     """
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     evidence: str = "evidence"
 
     @property
@@ -53,12 +53,12 @@ class GroundedAnswer:
         """The verdict; an object without the two fields is a wrong format."""
         given, want = answer.extraction.answer, sample.reference
         if given is None:
-            return unreadable(answer, answer.extraction.how)
+            return unreadable(answer, answer.extraction.how, nothing_found(want))
         why = fault(given, {"answer": (str, int, float, list, NULL), self.evidence: (list,)})
         if why is None and not all(isinstance(one, str) for one in given[self.evidence]):
             why = f"{self.evidence!r} must be a list of ids"
         if why:
-            return unreadable(answer, why)
+            return unreadable(answer, why, nothing_found(want))
         right = answers(want, given["answer"])
         hits, found = evidence_hits(want, given[self.evidence])
         score = f1(hits, found=found, expected=len(want["evidence"]))
@@ -71,6 +71,11 @@ class GroundedAnswer:
         }
         details: dict[str, JSON] = {"given": _brief(given["answer"]), "expected": want["value"], "evidence": given[self.evidence][:50]}
         return graded(answer, value, right and score >= CITED_ENOUGH, metrics=metrics, details=details)
+
+
+def nothing_found(want: Mapping[str, JSON]) -> dict[str, float | None]:
+    """The figures of an answer without answer and evidence."""
+    return {"answer": 0.0, "evidence_f1": 0.0, "evidence_precision": None, "evidence_recall": 0.0 if want["evidence"] else None}
 
 
 def answers(want: Mapping[str, JSON], given: JSON) -> bool:

@@ -10,9 +10,9 @@ where `passed_before` says, for each check, whether the code that the model was 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tripos.core.errors import ScorerError
 from tripos.core.records import Extraction, Sample, Verdict
@@ -57,7 +57,7 @@ class HiddenChecks:
     """
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[frozenset[str]] = frozenset({"sandbox"})
 
     cpu_seconds: float = 1.0  # a right solution needs milliseconds
@@ -73,7 +73,7 @@ class HiddenChecks:
         """
         code = answer.extraction.answer
         if not isinstance(code, str) or not code.strip():
-            return unreadable(answer, "no code found")
+            return unreadable(answer, "no code found", _nothing(sample.reference))
         if instruments.sandbox is None:
             raise ScorerError("hidden_checks runs code and needs a sandbox; this run has none")
         try:
@@ -85,6 +85,12 @@ class HiddenChecks:
         limits = Limits(cpu_seconds=self.cpu_seconds, wall_seconds=self.wall_seconds, memory_bytes=self.memory_bytes)
         report = await run_checks(instruments.sandbox, code, checks, limits)
         return _graded(answer, report, sample.reference.get("passed_before"))
+
+
+def _nothing(reference: Mapping[str, Any]) -> dict[str, float | None]:
+    before = reference.get("passed_before")
+    figures = ("hidden_pass_rate",) if before is None or all(before) else ("hidden_pass_rate", "fix_rate")
+    return dict.fromkeys(figures, 0.0)
 
 
 def _graded(answer: Answer, report: TestReport, passed_before: Sequence[bool] | None) -> Verdict:

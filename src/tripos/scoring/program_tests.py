@@ -68,7 +68,7 @@ class ProgramTests:
     """
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[frozenset[str]] = frozenset({"sandbox"})
 
     cpu_seconds: float = PROGRAM_LIMITS.cpu_seconds
@@ -85,7 +85,7 @@ class ProgramTests:
         """
         code = answer.extraction.answer
         if not isinstance(code, str) or not code.strip():
-            return unreadable(answer, "no code found")
+            return unreadable(answer, "no code found", {"public_correct": 0.0})
         if instruments.sandbox is None:
             raise ScorerError("program_tests runs code and needs a sandbox; this run has none")
         try:

@@ -8,17 +8,23 @@ the reference. Both are small frozen dataclasses: name + version + fields are th
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from tripos.core.records import Completion, Extraction, Sample, Verdict
+import msgspec
+
+from tripos.core.errors import ScorerError
+from tripos.core.records import Completion, Extraction, Outcome, Sample, Verdict
 from tripos.core.registry import Registry
 
 if TYPE_CHECKING:
     from tripos.sandbox.sandbox import Sandbox
     from tripos.scoring.judge import Judge
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +119,46 @@ def scorer(name: str) -> Callable[[type], type]:
         return cls
 
     return decorator
+
+
+def check_extraction(extraction: Extraction) -> Extraction:
+    """What a transform gave, if it can be recorded.
+
+    Raises:
+        ScorerError: it is no extraction, or its answer cannot be written as JSON.
+    """
+    if not isinstance(extraction, Extraction):
+        raise ScorerError(f"the transform gave {extraction!r:.80}, no Extraction")
+    _check_written("the answer that was read", extraction.answer)
+    return extraction
+
+
+def check_verdict(verdict: Verdict) -> Verdict:
+    """What a scorer gave, if it can be counted and recorded: a fault of the scorer must not become the candidate's.
+
+    Raises:
+        ScorerError: it is no verdict, its score is no finite number, or something in it cannot be written as JSON.
+    """
+    if not isinstance(verdict, Verdict):
+        raise ScorerError(f"the scorer gave {verdict!r:.80}, no Verdict")
+    for name, number in (("score", verdict.value), *verdict.metrics.items()):
+        if type(name) is not str:
+            raise ScorerError(f"the scorer named a metric {name!r:.80}, which is no text")
+        if number is not None and type(number) not in (float, int):
+            raise ScorerError(f"the scorer gave {name} = {number!r:.80}, no float")
+    if verdict.value is not None and not math.isfinite(verdict.value):
+        raise ScorerError(f"the scorer gave score = {verdict.value}")
+    if verdict.is_correct is not None and type(verdict.is_correct) is not bool:
+        raise ScorerError(f"the scorer gave is_correct = {verdict.is_correct!r:.80}, neither True nor False nor None")
+    if not isinstance(verdict.outcome, Outcome):
+        raise ScorerError(f"the scorer gave outcome = {verdict.outcome!r:.80}, no Outcome")
+    if verdict.details:
+        _check_written("what the scorer gave as details", {**verdict.details})
+    return verdict
+
+
+def _check_written(what: str, value: Any) -> None:
+    try:
+        _encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ScorerError(f"{what} cannot be recorded: {error}") from error

@@ -234,10 +234,15 @@ def cut_short(answer: Answer) -> bool:
     return (answer.completion.finish_reason or "").lower() in _CUT
 
 
-def unreadable(answer: Answer, why: str) -> Verdict:
-    """Wrong, because there is no answer in the form that was asked for: cut off, empty, or of another form."""
+def unreadable(answer: Answer, why: str, metrics: Mapping[str, float | None] | None = None) -> Verdict:
+    """Wrong, because there is no answer in the form that was asked for: cut off, empty, or of another form.
+
+    Args:
+        metrics: what figures of merit it gets, 0 as a rule. A figure that is left out would be a mean over readable answers alone.
+    """
     outcome = Outcome.WRONG_FORMAT if answer.text.strip() else Outcome.REFUSED
-    return Verdict(value=0.0, is_correct=False, outcome=Outcome.TRUNCATED if cut_short(answer) else outcome, details={"why": why})
+    outcome = Outcome.TRUNCATED if cut_short(answer) else outcome
+    return Verdict(value=0.0, is_correct=False, outcome=outcome, metrics=dict(metrics or {}), details={"why": why})
 
 
 def graded(answer: Answer, value: float, is_correct: bool, *, metrics: dict[str, float | None], details: dict[str, JSON]) -> Verdict:

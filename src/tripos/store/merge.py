@@ -13,6 +13,7 @@ from tripos.core.errors import StoreError
 from tripos.store.database import Database, Row
 from tripos.store.events import SPAN, link
 from tripos.store.rebuild import CHUNK, derive, refuse_while_written
+from tripos.store.verify import fault_of
 from tripos.store.writer import open_stream
 
 
@@ -95,6 +96,9 @@ def _blobs(target: Database, source: Database) -> int:
     before = target.execute("SELECT count(*) FROM blob")[0][0]
     rows: list[Row] = []
     for digest, data in source.stream("SELECT digest, data FROM blob", chunk=200):
+        fault = fault_of(digest, data)
+        if fault is not None:
+            raise StoreError(f"{source.name} is damaged: blob {digest[:12]} {fault}; nothing was merged")
         rows.append((digest, data))
         if len(rows) == 200:
             target.execute_many("INSERT INTO blob VALUES (?,?) ON CONFLICT (digest) DO NOTHING", rows)

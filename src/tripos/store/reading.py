@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -76,13 +77,26 @@ class Reader:
         self._streams: dict[int, str] = {}
 
     def fetch(self, text: Text) -> str:
-        """A text that may have been stowed as a blob."""
+        """A text that may have been stowed as a blob.
+
+        Raises:
+            StoreError: it is missing, or not what was written.
+        """
         if not isinstance(text, Blob):
             return text
         rows = self.database.execute("SELECT data FROM blob WHERE digest = ?", (text.blob,))
         if not rows:
-            raise StoreError(f"blob {text.blob[:12]} is missing from {self.database.name}")
-        return self._decompressor.decompress(bytes(rows[0][0])).decode("utf-8", "surrogatepass")
+            raise self._damaged(text, "is missing")
+        try:
+            data = self._decompressor.decompress(bytes(rows[0][0]))
+        except zstandard.ZstdError as error:
+            raise self._damaged(text, f"cannot be read ({error})") from error
+        if hashlib.sha256(data).hexdigest() != text.blob:
+            raise self._damaged(text, "is not what was written")
+        return data.decode("utf-8", "surrogatepass")
+
+    def _damaged(self, text: Blob, how: str) -> StoreError:
+        return StoreError(f"blob {text.blob[:12]} of {self.database.name} {how}; run `tripos store verify`")
 
     def is_empty(self) -> bool:
         """Whether nothing was ever answered here."""
@@ -98,14 +112,15 @@ class Reader:
         return [RunRow(*row) for row in self.database.execute("SELECT * FROM run ORDER BY started_at DESC, run_id")]
 
     def run(self, run_id: str) -> RunRow:
-        """A run by its id or a unique beginning of it.
+        """A run by its id (the id of a fresh one begins with that of the run before it) or a unique beginning of it.
 
         Raises:
             StoreError: none or several begin so.
         """
-        rows = [r for r in self.runs() if r.run_id.startswith(run_id)]
+        every = self.runs()
+        rows = [r for r in every if r.run_id == run_id] or [r for r in every if r.run_id.startswith(run_id)]
         if len(rows) != 1:
-            known = ", ".join(r.run_id for r in self.runs()[:10]) or "(none)"
+            known = ", ".join(r.run_id for r in every[:10]) or "(none)"
             trouble = "several runs begin so" if rows else "no run begins so"
             raise StoreError(f"run {run_id!r}: {trouble} in {self.database.name}; runs: {known}")
         return rows[0]

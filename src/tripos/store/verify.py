@@ -137,19 +137,23 @@ def _present(database: Database, wanted: set[str], report: Report) -> None:
 
 
 def _blobs(database: Database, report: Report) -> None:
-    decompressor = zstandard.ZstdDecompressor()
     for name, data in database.stream("SELECT digest, data FROM blob ORDER BY digest", chunk=200):
         report.blobs += 1
-        sha = hashlib.sha256()
-        try:
-            with decompressor.stream_reader(_raw(data)) as reader:
-                while part := reader.read(1 << 20):
-                    sha.update(part)
-        except zstandard.ZstdError as error:
-            report.add(f"blob {name[:12]} cannot be read: {error}")
-            continue
-        if sha.hexdigest() != name:
-            report.add(f"blob {name[:12]} is not what was written: its content hashes to {sha.hexdigest()[:12]}")
+        fault = fault_of(name, data)
+        if fault is not None:
+            report.add(f"blob {name[:12]} {fault}")
+
+
+def fault_of(name: str, data: Any) -> str | None:
+    """What is wrong with a blob, None where its content is what its name says. In pieces: it may be large."""
+    sha = hashlib.sha256()
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(_raw(data)) as reader:
+            while part := reader.read(1 << 20):
+                sha.update(part)
+    except zstandard.ZstdError as error:
+        return f"cannot be read: {error}"
+    return None if sha.hexdigest() == name else f"is not what was written: its content hashes to {sha.hexdigest()[:12]}"
 
 
 def _projections(database: Database, report: Report) -> None:

@@ -157,7 +157,7 @@ def test_the_gate_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.delenv("TRIPOS_DATA_DIR", raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(DatasetError, match=r"accept the terms at https://huggingface.co/datasets/gaia-benchmark/GAIA.*HF_TOKEN.*--data"):
+    with pytest.raises(DatasetError, match=r"accept its terms at https://huggingface.co/datasets/gaia-benchmark/GAIA.*HF_TOKEN.*--data"):
         list(gaia.build().samples)
 
 

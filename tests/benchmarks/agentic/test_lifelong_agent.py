@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import scripted_docker
+from container_engine import container_engine, image, session_image
 from judge_attacks import attacks
 from shared_data import shared
+from tripos.benchmarks.agentic import lifelong_scoring
 from tripos.benchmarks.agentic.lifelong_agent import ask, calibration_task, lifelong_agent, literal, reference_reply
 from tripos.benchmarks.agentic.lifelong_scoring import LifelongAgent
 from tripos.benchmarks.agentic.lifelong_sql import affinity, played, statements
@@ -25,12 +26,13 @@ from tripos.sandbox.choose import choose
 from tripos.scoring.fenced import LastBlock
 from tripos.scoring.scorer import Answer, Instruments
 
+__all__ = ["container_engine", "image", "session_image"]
+
 TABLE: dict[str, Any] = {
     "name": "t",
     "columns": [["id", "INT"], ["w", "TEXT"], ["p", "DECIMAL(6,2)"]],
     "rows": [[1, "Oak", 1.5], [2, "it's", 2]],
 }
-FAILS = {"command_name": "bash", "script": "exit 3"}
 ASKED = calibration_task("SELECT wood, price FROM stools ORDER BY price DESC LIMIT 2;", rows=[["oak", 180], ["oak", 150]])
 CHANGED = calibration_task("UPDATE stools SET price = 95 WHERE id = 2;", md5="9e07b521707c322a6c1b63ebcf2342a9")
 
@@ -249,24 +251,64 @@ async def test_a_recorded_graph_answer_is_a_set() -> None:
             await verdict_of(sample, json.dumps(gold), turns=turns, scorer=scorer)
 
 
-async def test_shell_tasks_are_played_in_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples = list(lifelong_agent.build(Options(data=shared("lifelong-agent/os_interaction.jsonl"), subset="os_interaction")).samples)
-    scripted_docker.install(tmp_path / "bin", monkeypatch)
-    scorer = LifelongAgent(families=("os_interaction",), image="ok:1")
-    await scorer.prepare(Instruments())
-    for sample in samples:
-        assert (await verdict_of(sample, reference_reply(sample), scorer=scorer)).is_correct
-        for wrong in ("true", "exit 0", "(", "kill -9 -1"):
-            assert (await verdict_of(sample, f"```bash\n{wrong}\n```", scorer=scorer)).is_correct is False
-    with pytest.raises(SandboxError, match=r"absent:1.*docker build"):
-        await LifelongAgent(families=("os_interaction",), image="absent:1").prepare(Instruments())
-    with pytest.raises(ScorerError, match="could not be started"):
-        await verdict_of(samples[0], "```bash\ntrue\n```", scorer=LifelongAgent(families=("os_interaction",), image="broken:1"))
-    broken = Sample(
-        **{**{f: getattr(samples[0], f) for f in samples[0].__struct_fields__}, "metadata": {**samples[0].metadata, "begin": FAILS}}
+def shell_task(begin: str, check: str) -> Sample:
+    command = {"command_name": "bash"}
+    return Sample(
+        record_id="shell",
+        input="Do it.",
+        reference={"check": {**command, "script": check}},
+        metadata={"family": "os_interaction", "begin": {**command, "script": begin}},
     )
+
+
+def shell(image: str) -> LifelongAgent:
+    return LifelongAgent(families=("os_interaction",), image=image)
+
+
+async def test_shell_tasks_of_the_shared_rows_are_played_in_a_container(image: str) -> None:
+    samples = list(lifelong_agent.build(Options(data=shared("lifelong-agent/os_interaction.jsonl"), subset="os_interaction")).samples)
+    for sample in samples:
+        right = await verdict_of(sample, reference_reply(sample), scorer=shell(image))
+        assert right.is_correct, right.details
+        for wrong in ("true", "exit 0", "("):
+            assert (await verdict_of(sample, f"```bash\n{wrong}\n```", scorer=shell(image))).is_correct is False
+
+
+@pytest.mark.parametrize(
+    ("script", "right"),
+    [
+        ("grep -c oak /app/stools > /app/count", True),
+        ("echo 2 > /app/count; exit 125", True),
+        ("echo 2 > /app/count; kill -9 -1", True),
+        ("echo 2 > /app/count; sleep 60", True),
+        ("echo 3 > /app/count", False),
+        ("true", False),
+        ("kill -9 -1; kill -9 1", False),
+        ("exit 125", False),
+        ("rm -rf /bin /usr", False),
+    ],
+)
+async def test_the_check_decides_whatever_a_script_does(image: str, script: str, right: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifelong_scoring, "COMMAND_SECONDS", 3.0)
+    sample = shell_task("printf 'oak\nash\noak\n' > /app/stools", '[ "$(cat /app/count)" = 2 ]')
+    verdict = await verdict_of(sample, f"```bash\n{script}\n```", scorer=shell(image))
+    assert (verdict.is_correct, verdict.value, verdict.metrics) == (right, float(right), {"turns_of_one": 1.0})
+
+
+async def test_what_fails_before_the_script_is_ours(image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shell(image).prepare(Instruments())
+    with pytest.raises(SandboxError, match=r"absent:1.*docker build"):
+        await shell("absent:1").prepare(Instruments())
+    script = "```bash\ntrue\n```"
+    with pytest.raises(ScorerError, match="could not be started"):
+        await verdict_of(shell_task("true", "true"), script, scorer=shell("localhost:1/absent:1"))
     with pytest.raises(ScorerError, match="initialisation failed"):
-        await verdict_of(broken, "```bash\ntrue\n```", scorer=scorer)
+        await verdict_of(shell_task("exit 3", "true"), script, scorer=shell(image))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/socket")
+    with pytest.raises(ScorerError, match="could not be started"):
+        await verdict_of(shell_task("true", "true"), script, scorer=shell(image))
+    with pytest.raises(SandboxError, match="systemctl start docker"):
+        await shell(image).prepare(Instruments())
 
 
 async def test_the_doors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

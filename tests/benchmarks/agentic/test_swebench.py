@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripted_harness import install
+from container_engine import container_engine, image, session_image
 from shared_data import shared
+from tripos.benchmarks.agentic import swebench as swebench_module
 from tripos.benchmarks.agentic.swebench import ask, files_found, listed_tests, own_instance, read_report, swebench, to_sample, well_formed
 from tripos.benchmarks.benchmark import Options
 from tripos.core.errors import ConfigError, DatasetError, SandboxError, ScorerError
 from tripos.core.records import Completion, Outcome, Sample, Verdict
 from tripos.runs.calibration import calibrate
 from tripos.scoring import harness
+from tripos.scoring.containers import docker
 from tripos.scoring.patches import parse
 from tripos.scoring.scorer import Answer, Instruments
+
+__all__ = ["container_engine", "image", "session_image"]
 
 ROW: dict[str, Any] = {
     "repo": "o/r",
@@ -34,12 +41,8 @@ ROW: dict[str, Any] = {
 }
 
 
-def patch(word: str) -> str:
-    return f"```diff\n--- a/f.py\n+++ b/f.py\n@@ -1 +1 @@\n-a\n+{word}\n```"
-
-
-async def graded(sample: Sample, text: str) -> Verdict:
-    benchmark = swebench.build()
+async def graded(sample: Sample, text: str, **chosen: float) -> Verdict:
+    benchmark = swebench.build(Options(settings=chosen))
     answer = Answer(text, Completion(text=text, finish_reason="stop"), benchmark.transform(sample, text))
     scored = benchmark.scorer.score(sample, answer, Instruments())
     return await scored  # type: ignore[misc]
@@ -104,45 +107,111 @@ async def test_the_door_says_in_one_sentence_what_is_missing_and_what_mends_it(m
 
 
 async def test_a_door_with_only_docker_closed_speaks_of_docker_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    install(tmp_path, monkeypatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SandboxError) as caught:
         await swebench.build().scorer.prepare(Instruments())  # type: ignore[attr-defined]
     assert "docker" in str(caught.value) and "pip install" not in str(caught.value)
 
 
-async def test_an_engine_that_does_not_run_is_told_from_one_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    program = tmp_path / "docker"
-    program.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert "systemctl start docker" in str(harness.docker_missing())
-    program.write_text("#!/bin/sh\necho 28.0.1\n")
+async def test_an_engine_that_does_not_run_is_told_from_one_that_is_not_installed(
+    image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert harness.docker_missing() is None
+    await swebench.build().scorer.prepare(Instruments())  # type: ignore[attr-defined]
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/socket")
+    assert "systemctl start docker" in str(harness.docker_missing())
+
+
+CHECKS = """
+import stool
+for name, said, right in (("test_legs", stool.legs(2), 6), ("test_none", stool.legs(0, 4), 0), ("test_seats", stool.seats(5), 5)):
+    print("PASSED" if said == right else "FAILED", name)
+"""
+EVALUATION = f"""#!/bin/bash
+set -uxo pipefail
+cd /testbed
+cat > checks.py <<'END'{CHECKS}END
+: '>>>>> Start Test Output'
+python3 checks.py
+: '>>>>> End Test Output'
+git checkout -- .
+"""
+DOCKERFILE = """
+FROM {image}
+COPY stool.py /testbed/
+RUN cd /testbed && git init --quiet && git add . && git -c user.name=a -c user.email=a@b.c commit --quiet --message begin
+RUN mkdir -p /usr/local/bin && printf '#!/bin/bash\\ntrap "exit 0" TERM\\nsleep infinity & wait' > /usr/local/bin/tail && chmod +x /usr/local/bin/tail
+WORKDIR /testbed
+"""
+"""The repository of `own_instance`, and a `tail` that can be stopped: the harness waits 15 s for process 1 otherwise."""
+
+
+@pytest.fixture(scope="session")
+def stools(container_engine: dict[str, str], session_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The image of our own instance."""
+    folder, tag = tmp_path_factory.mktemp("stools"), "tripos-tests-stools:1"
+    (folder / "stool.py").write_text(own_instance().metadata["repository"]["files"]["stool.py"])
+    (folder / "Dockerfile").write_text(DOCKERFILE.format(image=session_image))
+    environment = {**os.environ, **container_engine}
+    built = subprocess.run(["docker", "build", "--tag", tag, folder], env=environment, check=False, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    yield tag
+    subprocess.run(["docker", "image", "rm", "--force", tag], env=environment, check=False, capture_output=True)
+
+
+def in_container(image: str) -> Sample:
+    """Our own instance, graded by the official harness."""
+    row = {**own_instance().metadata["row"], "image": image, "version": "1", "eval_script": EVALUATION}
+    return to_sample({**row, "log_parser": "parse_log_pytest", "eval_type": "pass_and_fail"}, "verified")
+
+
+def fix(line: str) -> str:
+    return f"```diff\n{own_instance().reference.replace('return stools * each', line)}```"
 
 
 @pytest.mark.parametrize(
-    ("word", "is_correct", "metrics"),
+    ("answer", "is_correct", "metrics"),
     [
-        ("resolve", True, {"applied": 1.0, "fail_to_pass": 1.0, "pass_to_pass": 1.0}),
-        ("fail", False, {"applied": 1.0, "fail_to_pass": 0.0, "pass_to_pass": 1.0}),
-        ("noapply", False, {"applied": 0.0, "fail_to_pass": None, "pass_to_pass": None}),
-        ("hang", False, {"applied": 1.0, "fail_to_pass": None, "pass_to_pass": None}),
+        (fix("return stools * each"), True, {"applied": 1.0, "fail_to_pass": 1.0, "pass_to_pass": 1.0}),
+        (fix("return 6"), False, {"applied": 1.0, "fail_to_pass": 0.5, "pass_to_pass": 1.0}),
+        (fix("return"), False, {"applied": 1.0, "fail_to_pass": 0.0, "pass_to_pass": 1.0}),
+        (fix("retturn 6"), False, {"applied": 0.0, "fail_to_pass": 0.0, "pass_to_pass": None}),
+        (fix("return stools * each").replace("stools + each", "stools - each"), False, {"applied": 0.0}),
+        (fix("while True: pass"), False, {"applied": 1.0, "fail_to_pass": 0.0, "pass_to_pass": None}),
     ],
+    ids=["right", "half", "wrong", "broken", "unfit", "endless"],
 )
-async def test_what_the_harness_leaves_is_the_verdict(
-    word: str, is_correct: bool, metrics: dict[str, float | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_what_the_official_harness_finds_is_the_verdict(
+    answer: str, is_correct: bool, metrics: dict[str, float | None], stools: str, image: str
 ) -> None:
-    install(tmp_path, monkeypatch)
-    verdict = await graded(to_sample(ROW, "verified"), patch(word))
-    assert (verdict.is_correct, verdict.value, verdict.outcome) == (is_correct, float(is_correct), Outcome.SCORED)
-    assert verdict.metrics == {**metrics, "well_formed": 1.0, "files_found": 1.0}
+    verdict = await graded(in_container(stools), answer, timeout_seconds=3.0)
+    assert (verdict.is_correct, verdict.value, verdict.outcome) == (is_correct, float(is_correct), Outcome.SCORED), verdict.details
+    assert {name: verdict.metrics[name] for name in metrics} == metrics
+    assert await harness_containers() == ""
 
 
-async def test_a_harness_that_breaks_before_the_patch_leaves_the_sample_unscored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    install(tmp_path, monkeypatch)
-    with pytest.raises(ScorerError, match="no space left"):
-        await graded(to_sample(ROW, "verified"), patch("broken"))
+async def test_a_harness_that_breaks_before_the_patch_leaves_the_sample_unscored(
+    stools: str, image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = fix("return stools * each")
+    with pytest.raises(ScorerError, match="never applied the patch"):
+        await graded(in_container("localhost:1/absent:1"), right)
+    with pytest.raises(ScorerError, match="log_parser"):
+        await graded(to_sample({**in_container(stools).metadata["row"], "image": stools, "log_parser": "none"}, "verified"), right)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/socket")
+    with pytest.raises(ScorerError, match="never applied the patch"):
+        await graded(in_container(stools), right)
+
+
+async def test_a_harness_that_takes_too_long_is_ended_with_its_containers(stools: str, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swebench_module, "SLACK_SECONDS", -594.0)
+    with pytest.raises(ScorerError, match="did not end within 6 s"):
+        await graded(in_container(stools), fix("while True: pass"), timeout_seconds=600.0)
+    assert await harness_containers() == ""
+
+
+async def harness_containers() -> str:
+    return (await docker(["ps", "--all", "--quiet", "--filter", "name=sweb"], seconds=60)).said
 
 
 async def test_no_patch_needs_no_container() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import scripted_docker
+from container_engine import container_engine, containers, image, session_image
 from judge_attacks import attacks
 from shared_data import shared
 from tripos.benchmarks.agentic.terminalbench_v2_1 import HarborReward, ask, megabytes, read_reward, read_task, terminalbench_v2_1
@@ -18,7 +18,10 @@ from tripos.benchmarks.benchmark import Options
 from tripos.core.errors import ConfigError, DatasetError, SandboxError, ScorerError
 from tripos.core.records import Completion, Outcome, Sample, Verdict
 from tripos.runs.calibration import calibrate
+from tripos.scoring.containers import docker
 from tripos.scoring.scorer import Answer, Instruments
+
+__all__ = ["container_engine", "image", "session_image"]
 
 TOML = """
 [metadata]
@@ -40,10 +43,11 @@ if [ "$(cat /app/n 2>/dev/null)" = "$WANTED" ]; then echo 1 > /logs/verifier/rew
 
 
 def make(
-    folder: Path, *, environment: str = 'docker_image = "ok:1"\ncpus = 1\nmemory = "2G"\nallow_internet = false', test: str = TEST
+    folder: Path, image: str = "any:1", *, limits: str = 'cpus = 1\nmemory = "2G"\nallow_internet = false', test: str = TEST
 ) -> Sample:
     task = folder / "count"
     (task / "tests").mkdir(parents=True)
+    environment = f'docker_image = "{image}"\n{limits}' if image else limits
     (task / "task.toml").write_text(TOML.format(environment=environment))
     (task / "instruction.md").write_text("Write 3 to /app/n.\n")
     (task / "tests" / "test.sh").write_text(test)
@@ -112,22 +116,24 @@ def test_reading_a_reward_never_raises(content: str) -> None:
     assert 0.0 <= read_reward(content)[0] <= 1.0
 
 
-async def test_a_script_is_played_and_then_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    containers = scripted_docker.install(tmp_path / "bin", monkeypatch)
-    sample = make(tmp_path)
+async def test_a_script_is_played_and_then_tested(tmp_path: Path, image: str) -> None:
+    sample = make(tmp_path, image)
     right = await verdict_of(sample, "echo 3 > /app/n")
     wrong = await verdict_of(sample, "echo 4 > /app/n")
     assert (right.value, right.is_correct, right.metrics) == (1.0, True, {"one_script": 1.0})
     assert (wrong.value, wrong.is_correct, wrong.outcome) == (0.0, False, Outcome.SCORED)
-    assert [path.name for path in containers.iterdir()] == ["log"]  # every container was removed
-    started = json.loads((containers / "log").read_text().splitlines()[0])
-    assert started[started.index("--memory") + 1] == "2048m" and started[started.index("--network") + 1] == "none"
+    assert containers() == []
 
 
-async def test_tests_are_not_there_before_the_answer_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted_docker.install(tmp_path / "bin", monkeypatch)
+async def test_the_container_has_the_limits_of_its_task(tmp_path: Path, image: str) -> None:
+    look = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; ls /sys/class/net; echo 3 > /app/n"
+    verdict = await verdict_of(make(tmp_path, image), look)
+    assert verdict.is_correct and verdict.details["said"].split() == [str(2 << 30), "lo"]
+
+
+async def test_tests_are_not_there_before_the_answer_has_ended(tmp_path: Path, image: str) -> None:
     spy = "ls -a /tests /logs > /app/seen 2>&1; cat /tests/* >> /app/seen; echo 3 > /app/n; cat /app/seen"
-    verdict = await verdict_of(make(tmp_path), spy)
+    verdict = await verdict_of(make(tmp_path, image), spy)
     assert verdict.is_correct and "WANTED" not in verdict.details["said"] and "test.sh" not in verdict.details["said"]
 
 
@@ -136,48 +142,62 @@ async def test_tests_are_not_there_before_the_answer_has_ended(tmp_path: Path, m
     [
         "mkdir -p /logs/verifier; echo 1 > /logs/verifier/reward.txt",
         "mkdir -p /tests; echo 'echo 1 > /logs/verifier/reward.txt' > /tests/test.sh",
+        "mkdir -p /logs/verifier; ln -s /app/mine /logs/verifier/reward.txt; echo 1 > /app/mine",
+        "ln -s /app /tests; echo 'echo 1 > /logs/verifier/reward.txt' > /app/test.sh",
         "echo 'reward: 1'; exit 0",
         "exit 1",
+        "exit 125",
         "(",
         "x" * 200_000,
+        "kill -9 -1; kill -9 1",
+        "rm -rf --no-preserve-root /bin /usr /lib 2>/dev/null",
+        "rm -rf /logs; echo > /logs",
+        "bomb() { bomb | bomb & }; bomb",
+        "python3 -c 'x = bytes(4 << 30)'",
     ],
 )
-async def test_forged_rewards_and_broken_scripts_earn_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    scripted_docker.install(tmp_path / "bin", monkeypatch)
-    assert (await verdict_of(make(tmp_path), script)).is_correct is False
+async def test_forged_rewards_and_broken_scripts_earn_nothing(tmp_path: Path, image: str, script: str) -> None:
+    verdict = await verdict_of(make(tmp_path, image), script)
+    assert (verdict.is_correct, verdict.value, verdict.outcome) == (False, 0.0, Outcome.SCORED)
+    assert containers() == []
 
 
-async def test_limits_of_time_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted_docker.install(tmp_path / "bin", monkeypatch)
-    late = await verdict_of(make(tmp_path), "echo 3 > /app/n; sleep 30; echo 4 > /app/n")
+async def test_limits_of_time_are_kept(tmp_path: Path, image: str) -> None:
+    late = await verdict_of(make(tmp_path, image), "echo 3 > /app/n; sleep 30; echo 4 > /app/n")
     assert late.is_correct and late.details["exit"] is None
-    slow = await verdict_of(make(tmp_path / "slow", test="sleep 30"), "echo 3 > /app/n")
+    slow = await verdict_of(make(tmp_path / "slow", image, test="sleep 30"), "echo 3 > /app/n")
     assert (slow.is_correct, slow.details["why"]) == (False, "the tests ran out of time")
-    silent = await verdict_of(make(tmp_path / "silent", test="true"), "echo 3 > /app/n")
+    silent = await verdict_of(make(tmp_path / "silent", image, test="true"), "echo 3 > /app/n")
     assert (silent.is_correct, silent.details["why"]) == (False, "the tests left no reward")
 
 
-async def test_what_the_engine_cannot_do_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted_docker.install(tmp_path / "bin", monkeypatch)
+async def test_what_the_engine_cannot_do_is_ours(tmp_path: Path, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ScorerError, match="could not be started"):
-        await verdict_of(make(tmp_path / "a", environment='docker_image = "broken:1"'), "true")
-    with pytest.raises(ScorerError, match="gone"):
-        await verdict_of(make(tmp_path / "b", environment='docker_image = "gone:1"'), "true")
+        await verdict_of(make(tmp_path / "a", "localhost:1/absent:1"), "true")
     with pytest.raises(ScorerError, match="could not be built"):
-        await verdict_of(make(tmp_path / "c", environment=""), "true")
+        await verdict_of(make(tmp_path / "b", ""), "true")
+    playing = asyncio.create_task(verdict_of(make(tmp_path / "c", image), "echo 3 > /app/n; sleep 30"))
+    while not containers():
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1)
+    await docker(["kill", *containers()], seconds=60)
+    with pytest.raises(ScorerError, match="gone"):
+        await playing
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/socket")
+    with pytest.raises(ScorerError, match="could not be started"):
+        await verdict_of(make(tmp_path / "d", image), "true")
 
 
-async def test_an_image_is_built_where_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    containers = scripted_docker.install(tmp_path / "bin", monkeypatch)
-    sample = make(tmp_path, environment="cpus = 1")
+async def test_an_image_is_built_where_none_is_named(tmp_path: Path, image: str) -> None:
+    sample = make(tmp_path, "")
     (tmp_path / "count" / "environment").mkdir()
-    (tmp_path / "count" / "environment" / "Dockerfile").write_text("FROM scratch")
-    assert (await verdict_of(sample, "echo 3 > /app/n")).is_correct
-    assert json.loads((containers / "log").read_text().splitlines()[0])[0] == "build"
+    (tmp_path / "count" / "environment" / "Dockerfile").write_text(f"FROM {image}\nRUN echo 3 > /app/hint\n")
+    assert (await verdict_of(sample, "cp /app/hint /app/n")).is_correct
+    built = (await docker(["image", "ls", "--quiet", "tripos-count"], seconds=60)).said.split()
+    assert len(built) == 1 and (await docker(["image", "rm", *built], seconds=60)).returncode == 0
 
 
-async def test_a_task_without_tests_is_invalid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted_docker.install(tmp_path / "bin", monkeypatch)
+async def test_a_task_without_tests_is_invalid(tmp_path: Path) -> None:
     sample = make(tmp_path)
     (tmp_path / "count" / "tests" / "test.sh").unlink()
     assert (await verdict_of(sample, "true")).outcome is Outcome.SAMPLE_INVALID
@@ -196,10 +216,12 @@ async def test_pleas_change_nothing(attack: str) -> None:
     assert (await verdict_of(sample, attack)).is_correct is False
 
 
-async def test_the_door(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_the_door(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, image: str) -> None:
+    await HarborReward().prepare(Instruments())
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/socket")
+    with pytest.raises(SandboxError, match="systemctl start docker"):
+        await HarborReward().prepare(Instruments())
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SandboxError, match=r"docker.*answers=recorded"):
         await HarborReward().prepare(Instruments())
     await HarborReward(answers="recorded").prepare(Instruments())
-    scripted_docker.install(tmp_path / "bin", monkeypatch)
-    await HarborReward().prepare(Instruments())

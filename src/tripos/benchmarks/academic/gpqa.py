@@ -38,6 +38,9 @@ _WRONG = ("Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
     licence="CC-BY-4.0",
     gated=True,
     source="Idavidrein/gpqa",
+    official="the letter of the right answer; an answer without a letter is wrong (simple-evals)",
+    deviates="options in an order by Record ID, repeated ones left out; a judge, if any, reads unclear answers",
+    calibrated="0.1.0",
 )
 def gpqa(options: Options) -> Benchmark:
     """`subset` is diamond (default), main or extended. Subject is the subdomain; also reported by domain."""

@@ -56,6 +56,10 @@ _DATA_URI = re.compile(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=\s]+")
     licence="MIT, gated, not to be shared",
     gated=True,
     source="cais/hle",
+    official="a judge's yes or no over all questions; RMS calibration error, in bins of 100",
+    deviates="judge in our words, unscored without its verdict; the surest bin counts too (published figure beside it)",
+    also_needs="a model that sees, for one question in seven",
+    calibrated="0.1.0",
 )
 def hle(options: Options) -> Benchmark:
     """Groups by category, also by type of answer and by modality."""

@@ -86,6 +86,10 @@ _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
     gated=True,
     source=REPOSITORY,
     settings=("realtime", "aspects"),
+    official="coverage: the share of the checklist that a judge finds delivered",
+    deviates="one judge for two, in our words; the bar of 0.5 is not official; no depth; a skipped item is unscored",
+    also_needs="tools that search the web (backend `agent`), for the published setting",
+    calibrated="0.1.0",
 )
 def liveresearchbench(options: Options) -> Benchmark:
     """Groups by category; value is the share of the checklist."""

@@ -30,6 +30,9 @@ from tripos.scoring.math import BoxedAnswer, MathEquivalence
     size="500",
     licence="MIT",
     source="HuggingFaceH4/MATH-500",
+    official="de facto: math-verify finds the last box equal to the reference",
+    deviates="not prm800k's grader; a sure no of our own comparison is final: other bases, other units are different",
+    calibrated="0.1.0",
 )
 def math500(options: Options) -> Benchmark:
     """Subject as upstream; also reported by level."""

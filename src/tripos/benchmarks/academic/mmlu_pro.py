@@ -37,6 +37,9 @@ _NOT_AVAILABLE = "N/A"  # fillers that upstream removes itself when it renders a
     size="12,032",
     licence="MIT",
     source="TIGER-Lab/MMLU-Pro",
+    official="the letter that the answer states; accuracy, also by category",
+    deviates="0-shot by default (there 5); no random guess, no lone capital; a judge, if any, reads unclear answers",
+    calibrated="0.1.0",
 )
 def mmlu_pro(options: Options) -> Benchmark:
     """Subject is the category; also reported by source."""

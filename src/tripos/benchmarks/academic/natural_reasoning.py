@@ -42,6 +42,9 @@ SHORT_WORDS = 10
     licence="CC-BY-NC-4.0",
     source="facebook/natural_reasoning",
     settings=("first", "longest_reference"),
+    official="none published (training data); a strict exact match, else a judge",
+    deviates="drawn from the first 20,000 usable questions, unless `first` says otherwise",
+    calibrated="0.1.0",
 )
 def natural_reasoning(options: Options) -> Benchmark:
     """Drawn from the first 20,000 usable questions unless `first` says otherwise."""
@@ -55,6 +58,7 @@ def natural_reasoning(options: Options) -> Benchmark:
         columns=("question", "reference_answer"),
         keep=(lambda row: len(str(row["reference_answer"] or "").split()) <= longest) if longest else None,
         to_sample=to_sample,
+        streamed=True,
     )
     return Benchmark(
         samples=Head(rows, _whole_number(options, "first", FIRST)),

@@ -17,7 +17,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
+from tripos.benchmarks.judged_only import judged_only
 from tripos.benchmarks.sources import huggingface
 from tripos.core.identity import digest, short
 from tripos.core.records import Sample
@@ -31,9 +32,14 @@ from tripos.scoring.judged import ThreeWayGrade
     size="4,326",
     licence="MIT",
     source="basicv8vc/SimpleQA",
+    official="a judge's three grades: correct, correct given attempted, F-score",
+    deviates="judge in our words; a reply without a grade is unscored (there: not attempted)",
+    calibrated="0.1.0",
 )
 def simpleqa(options: Options) -> Benchmark:
     """The bare question is the prompt; groups by topic and by type of answer."""
+    refuse("simpleqa", options, "subset", "shots")
+    judged_only("simpleqa", options)
     return Benchmark(
         samples=huggingface(
             "basicv8vc/SimpleQA",

@@ -33,6 +33,9 @@ _COLUMNS = ("uuid", "question", "options", "answer", "answer_letter", "disciplin
     size="26,529",
     licence="ODC-BY",
     source="m-a-p/SuperGPQA",
+    official="the letter that the answer states; a miss is wrong",
+    deviates="a judge, if any, reads unclear answers only (the seed: all, as with judge=always); no five-shot variant",
+    calibrated="0.1.0",
 )
 def supergpqa(options: Options) -> Benchmark:
     """Subject is the subfield (else field, else discipline); also reported by field, discipline and difficulty."""

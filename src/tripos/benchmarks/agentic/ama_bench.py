@@ -56,6 +56,9 @@ response is correct, by comparing it with the reference answer.
     licence="MIT",
     source=REPOSITORY,
     settings=("trajectory_tokens",),
+    official="a judge says yes or no against the reference; accuracy by type, domain and task type",
+    deviates="judge in our words; a reply without a verdict is unscored; the multiple-choice file is not read",
+    calibrated="0.1.0",
 )
 def ama_bench(options: Options) -> Benchmark:
     """Groups by capability, also by domain, task type, success, and whether the trajectory was shortened."""

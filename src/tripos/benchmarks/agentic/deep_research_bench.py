@@ -26,7 +26,6 @@ nothing for them. FACT, which opens the cited pages, is left out.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,13 +33,15 @@ from typing import Any
 
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, refuse
 from tripos.benchmarks.judged_only import judged_only
-from tripos.benchmarks.local_files import digest_of, read
+from tripos.benchmarks.local_files import digest_of, read, shelved
 from tripos.benchmarks.sources import text
 from tripos.core.errors import ConfigError, DatasetError, unknown
 from tripos.core.records import Sample
 from tripos.scoring.weighted_marks import WeightedMarks, as_reference, read_rubric
 
 REPOSITORY = "github.com/Ayanami0730/deep_research_bench"
+OFFICIAL = "RACE: marks by criterion; value = report / (report + reference report)"
+DEVIATES = "judge in our words; citations are not removed first; the bar of 0.5 is not official; FACT is left out"
 LANGUAGES = ("en", "zh")
 NO_REFERENCE = "none"
 _QUERIES, _CRITERIA, _ARTICLES = "prompt_data/query.jsonl", "criteria_data/criteria.jsonl", "test_data/cleaned_data"
@@ -131,8 +132,8 @@ class Tasks:
         return root / _QUERIES, root / _CRITERIA, None if self.reference == NO_REFERENCE else article
 
     def _root(self) -> Path:
-        shelf = os.environ.get("TRIPOS_DATA_DIR")
-        places = [self.data] if self.data else [Path(shelf) / name for name in (self.key, "liveresearch", "deepresearch")] if shelf else []
+        names = dict.fromkeys((self.key, "liveresearch", "deepresearch"))
+        places = [self.data] if self.data else [place for name in names if (place := shelved(name)) is not None]
         for place in places:
             root = place.expanduser()
             for folder in (root / "data", root):

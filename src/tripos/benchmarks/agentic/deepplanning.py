@@ -45,6 +45,10 @@ KEY = "deepplanning"
     size="120 (levels 50, 50, 20)",
     licence="Apache-2.0",
     source=REPOSITORY,
+    official="the cart against the reference cart: metrics `match_rate` and `case_score`",
+    deviates="anything superfluous counts against the cart; no travel half; one reply reads the whole catalogue",
+    also_needs="tools, for the published setting (recorded sessions)",
+    calibrated="0.1.0",
 )
 def deepplanning(options: Options) -> Benchmark:
     """The cases of one level or of all three; `subset` is level1, level2 or level3."""
@@ -103,7 +107,7 @@ class CartMatch:
     """The cart against the reference cart; see the module."""
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
@@ -115,14 +119,14 @@ class CartMatch:
             return _compared(sample, answer, cart.items, cart.coupons, complete=bool(path.answer))
         given = answer.extraction.answer
         if given is None:
-            return unreadable(answer, answer.extraction.how)
+            return unreadable(answer, answer.extraction.how, _nothing(sample))
         why = fault(given, {"products": (list,), "coupons": (dict,)})
         if why is None and not all(isinstance(one, str) for one in given["products"]):
             why = "'products' must be a list of product ids"
         if why is None and not all(isinstance(n, int) and not isinstance(n, bool) for n in given["coupons"].values()):
             why = "'coupons' must be an object of whole numbers"
         if why:
-            return unreadable(answer, why)
+            return unreadable(answer, why, _nothing(sample))
         counts = {one.strip(): 1 for one in given["products"]}
         return _compared(sample, answer, counts, {name: n for name, n in given["coupons"].items() if n}, complete=None)
 
@@ -138,6 +142,14 @@ class CartMatch:
             "incomplete_rate": incomplete,
             "valid": None if incomplete is None else float(incomplete <= 0.1),
         }
+
+
+def _nothing(sample: Sample) -> dict[str, float | None]:
+    """The figures of a reply without a cart, which officially is an empty one."""
+    coupons = sample.reference["coupons"]
+    expected = float(len(set(sample.reference["products"])) + len(coupons))
+    found = dict.fromkeys(("match_rate", "case_score", "matched"), 0.0)
+    return {**found, "expected": expected, "coupon_score": 0.0 if coupons else None}
 
 
 def _compared(sample: Sample, answer: Answer, items: Mapping[str, int], coupons: Mapping[str, int], *, complete: bool | None) -> Verdict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tripos.benchmarks.local_files import digest_of
+from tripos.benchmarks.hub import OnHub
+from tripos.benchmarks.local_files import digest_of, shelved
 from tripos.core.errors import DatasetError
 from tripos.core.records import Sample
 
 KEY = "deepplanning"
 REPOSITORY = "Qwen/DeepPlanning"
+ON_HUB = OnHub(REPOSITORY, f"give the directory of a copy with --data, or put it below TRIPOS_DATA_DIR/{KEY}/")
 LEVELS = ("level1", "level2", "level3")
 FILES = ("validation_cases.json", "products.jsonl", "user_info.json", "cart.json")
 MOST_BYTES = 64 << 20  # of one file of a case
@@ -52,11 +53,10 @@ class ShoppingCases:
         Raises:
             DatasetError: the hub does not give them; says what to do.
         """
-        shelf = os.environ.get("TRIPOS_DATA_DIR")
-        local = self.data or (Path(shelf) / KEY if shelf else None)
-        if local is not None and (self.data is not None or local.expanduser().is_dir()):
+        local = self.data or shelved(KEY)
+        if local is not None:
             return local.expanduser()
-        return _download(self.levels)
+        return ON_HUB.folder([f"*database_{level}.tar.gz" for level in self.levels])
 
     def fingerprint(self) -> dict[str, str | int | None]:
         """The SHA-256 of the archives, or of all files of the unpacked cases."""
@@ -153,17 +153,3 @@ def _packed(archive: Path) -> dict[int, dict[str, str]]:
     except (tarfile.TarError, OSError, EOFError, UnicodeDecodeError) as error:
         raise DatasetError(f"{archive} cannot be read: {error}") from error
     return found
-
-
-def _download(levels: tuple[str, ...]) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    patterns = [f"*database_{level}.tar.gz" for level in levels]
-    try:
-        return Path(snapshot_download(REPOSITORY, repo_type="dataset", allow_patterns=patterns))
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        said = " ".join(str(error).split())
-        raise DatasetError(
-            f"{KEY}: {REPOSITORY} could not be had from the hub and is not in its cache ({said}); give a local copy with --data"
-        ) from error

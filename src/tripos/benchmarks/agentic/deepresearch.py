@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tripos.benchmarks.agentic.deep_research_bench import REPOSITORY, deep_research_bench
+from tripos.benchmarks.agentic.deep_research_bench import DEVIATES, OFFICIAL, REPOSITORY, deep_research_bench
 from tripos.benchmarks.benchmark import Benchmark, Options, benchmark
 
 
@@ -14,6 +14,10 @@ from tripos.benchmarks.benchmark import Benchmark, Options, benchmark
     licence="Apache-2.0",
     source=REPOSITORY,
     settings=("reference",),
+    official=OFFICIAL,
+    deviates=DEVIATES,
+    also_needs="tools that search the web (backend `agent`), for the published setting",
+    calibrated="0.1.0",
 )
 def deepresearch(options: Options) -> Benchmark:
     """Reports marked criterion by criterion against reference reports."""

@@ -61,6 +61,10 @@ IMAGE = "local-os/default"
     licence="none stated",
     source=REPOSITORY,
     settings=("answers", "image"),
+    official="rows in their order, the table left, a check that exits with 0, or the set of answers",
+    deviates="SQLite for MySQL; one reply, no earlier tasks or turns; a missing answer is wrong even where no row is due",
+    also_needs="Docker for `os_interaction`; recorded sessions for `knowledge_graph` and for the published setting",
+    calibrated="0.1.0",
 )
 def lifelong_agent(options: Options) -> Benchmark:
     """One family of tasks, or all; `image` is the container of os_interaction."""

@@ -38,7 +38,7 @@ class LifelongAgent:
     image: str = "local-os/default"
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -82,7 +82,7 @@ class LifelongAgent:
     async def _shell_reply(self, sample: Sample, answer: Answer) -> Verdict:
         script = answer.extraction.answer
         if not isinstance(script, str):
-            return unreadable(answer, answer.extraction.how)
+            return unreadable(answer, answer.extraction.how, {"turns_of_one": 1.0})
         begin, check = sample.metadata["begin"], sample.reference["check"]
         async with container(self.image) as box:
             began = await box.run(_command(begin), seconds=COMMAND_SECONDS)
@@ -111,7 +111,7 @@ def _command(item: Mapping[str, JSON]) -> list[str]:
 async def _table_reply(sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
     program, want, table = answer.extraction.answer, sample.reference, sample.metadata["table"]
     if not isinstance(program, str):
-        return unreadable(answer, answer.extraction.how)
+        return unreadable(answer, answer.extraction.how, {"runs": 0.0, "turns_of_one": 1.0})
     gold, given = await play(instruments.sandbox, table, [want["sql"], program])
     why = _unfit(sample, gold)
     if why:

@@ -7,12 +7,12 @@ The samples of our own calibrations carry a directory with them, in which the sc
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from tripos.benchmarks.agentic.environments import noted, reward_of
 from tripos.benchmarks.agentic.trajectory import Trajectory
+from tripos.benchmarks.local_files import shelved
 from tripos.core.errors import DatasetError
 from tripos.core.records import JSON, Sample, Verdict
 from tripos.sandbox.choose import choose
@@ -58,9 +58,7 @@ def task_folder(key: str, data: Path | None, name: str, advice: str, *more: Path
     Raises:
         DatasetError: there is none; ends with `advice`.
     """
-    shelf = os.environ.get("TRIPOS_DATA_DIR")
-    on_shelf = Path(shelf).expanduser() / key if shelf else None
-    roots = [data.expanduser()] if data is not None else [root for root in (on_shelf, *more) if root is not None and root.is_dir()]
+    roots = [data.expanduser()] if data is not None else [root for root in (shelved(key), *more) if root is not None and root.is_dir()]
     for root in roots:
         for folder in (root, root / "tasks"):
             if next(folder.glob(f"*/{name}"), None) is not None:

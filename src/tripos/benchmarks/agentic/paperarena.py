@@ -17,7 +17,6 @@ confidence is not asked for, since nothing is computed from it. Tool use is not 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,13 +26,15 @@ from typing import Any
 import msgspec
 
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
+from tripos.benchmarks.hub import OnHub
 from tripos.benchmarks.judged_only import judged_only
-from tripos.benchmarks.local_files import digest_of
+from tripos.benchmarks.local_files import digest_of, shelved
 from tripos.core.errors import ConfigError, DatasetError, unknown
 from tripos.core.records import Attachment, Sample
 from tripos.scoring.judged import JudgedCorrect
 
 REPOSITORY = "Melmaphother/PaperArena-Data"
+ON_HUB = OnHub(REPOSITORY, "give the directory of a copy with --data, or put it below TRIPOS_DATA_DIR/paperarena/")
 DIFFICULTIES = ("easy", "medium", "hard")
 FIELDS = ("qa_id", "question", "answer", "qa_type", "difficulty")
 _COPIES = ("papers", "pdf", "pdfs")
@@ -47,6 +48,10 @@ _TEXTS = (".md", ".txt")
     size="not verified",
     licence="none stated",
     source=REPOSITORY,
+    official="a judge says true or false against the reference, by difficulty, conference and type",
+    deviates="judge in our words, not asked how sure it is; tool use is not scored; one reply reads no paper",
+    also_needs="tools that read PDFs (backend `agent`), for the published setting",
+    calibrated="0.1.0",
 )
 def paperarena(options: Options) -> Benchmark:
     """Groups by difficulty, also by type of answer and by conference."""
@@ -94,16 +99,13 @@ class Papers:
         Raises:
             DatasetError: there are none, or the hub does not give them; says what to do.
         """
-        shelf = os.environ.get("TRIPOS_DATA_DIR")
-        local = self.data or (Path(shelf) / "paperarena" if shelf else None)
-        if local is None or (self.data is None and not local.is_dir()):
-            return _json_files(_download() / "qa")
-        local = local.expanduser()
-        if local.is_file():
-            return (local,)
-        found = _json_files(local / "qa") or _json_files(local)
+        local = self.data or shelved("paperarena")
+        folder = ON_HUB.folder(["qa/*"]) if local is None else local.expanduser()
+        if folder.is_file():
+            return (folder,)
+        found = _json_files(folder / "qa") or _json_files(folder)
         if not found:
-            raise DatasetError(f"paperarena: {local} has no qa/*.json; give a copy of the data set {REPOSITORY}, one JSON file a paper")
+            raise DatasetError(f"paperarena: {folder} has no qa/*.json; give a copy of the data set {REPOSITORY}, one JSON file a paper")
         return found
 
     def fingerprint(self) -> dict[str, str | int | None]:
@@ -187,19 +189,6 @@ def _copies(path: Path) -> tuple[Attachment, ...]:
 
 def _json_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("*.json"))) if folder.is_dir() else ()
-
-
-def _download() -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    try:
-        return Path(snapshot_download(REPOSITORY, repo_type="dataset", allow_patterns=["qa/*"]))
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        said = " ".join(str(error).split())
-        raise DatasetError(
-            f"paperarena: {REPOSITORY} could not be had from the hub and is not in its cache; give a local copy with --data ({said})"
-        ) from error
 
 
 def calibration() -> Iterator[Case]:

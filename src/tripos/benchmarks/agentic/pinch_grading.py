@@ -79,7 +79,7 @@ class PinchBench:
     kind: str | None = None
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -99,12 +99,13 @@ class PinchBench:
         if sample.metadata["missing"]:
             why = f"the checkout has no asset for {', '.join(sample.metadata['missing'])}"
             return Verdict(value=None, is_correct=None, outcome=Outcome.SAMPLE_INVALID, details={"why": why})
+        kind, parts = str(sample.reference["kind"]), dict[str, float]()
         path = trajectory(answer.completion, answer.text) if is_recorded(answer.completion) else None
         if path is None and (answer.extraction.answer is None or blank(answer.text)):
-            return unreadable(answer, answer.extraction.how or "empty answer")
+            nothing = {part: 0.0 if kind in (part, "hybrid") else None for part in ("automated", "llm_judge")}
+            return unreadable(answer, answer.extraction.how or "empty answer", nothing)
         written = dict((answer.extraction.answer or {}).get("files", {})) | (_rebuilt(path) if path else {})
         said = path.said if path else ((1, str(answer.extraction.answer["said"])),)
-        kind, parts = str(sample.reference["kind"]), dict[str, float]()
         details: dict[str, JSON] = {"files": sorted(written), "trajectory": path is not None}
         audits: tuple[JudgeAudit, ...] = ()
         if kind != "llm_judge":

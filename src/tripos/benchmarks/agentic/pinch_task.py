@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tripos.benchmarks.local_files import digest_of
+from tripos.benchmarks.local_files import digest_of, shelved
 from tripos.core.errors import DatasetError
 from tripos.core.records import JSON, Attachment, Sample
 
@@ -61,8 +60,7 @@ class PinchTasks:
         Raises:
             DatasetError: there are none; says how to get them.
         """
-        shelf = os.environ.get("TRIPOS_DATA_DIR")
-        root = self.data or (Path(shelf) / "pinchbench" if shelf else None)
+        root = self.data or shelved("pinchbench")
         advice = f"get them with: git clone {REPOSITORY} && git -C skill checkout {COMMIT[:12]}, then --data skill"
         if root is None:
             raise DatasetError(f"pinchbench: the tasks are not here; {advice}")

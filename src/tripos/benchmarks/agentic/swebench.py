@@ -27,11 +27,10 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.local_files import Row
+from tripos.benchmarks.local_files import Row, shelved
 from tripos.benchmarks.sources import huggingface, text
 from tripos.core.errors import ConfigError, ScorerError, unknown
 from tripos.core.records import JSON, Sample, Verdict
@@ -49,6 +48,7 @@ SUBSETS = {
     "full": "SWE-bench/SWE-bench",
 }
 COLUMNS = ("repo", "instance_id", "base_commit", "patch", "problem_statement", "FAIL_TO_PASS", "PASS_TO_PASS")
+MERITS = ("applied", "fail_to_pass", "well_formed", "files_found")
 MODEL = "candidate"  # the harness names folders by it
 SLACK_SECONDS = 3600  # for fetching an image
 
@@ -61,6 +61,10 @@ SLACK_SECONDS = 3600  # for fetching an image
     licence="MIT",
     source=", ".join(SUBSETS.values()),
     settings=("timeout_seconds",),
+    official="resolved, by the package swebench: all FAIL_TO_PASS and PASS_TO_PASS tests pass",
+    deviates="what fails before the patch is looked at is unscored; one reply, without a look at the repository",
+    also_needs="the extra `swebench`",
+    calibrated="0.1.0",
 )
 def swebench(options: Options) -> Benchmark:
     """`subset`: see `SUBSETS`; `timeout_seconds` bounds the tests of one instance (1,800 as officially)."""
@@ -68,8 +72,7 @@ def swebench(options: Options) -> Benchmark:
     subset = options.subset or "verified_mini"
     if subset not in SUBSETS:
         raise ConfigError(f"swebench: {unknown('subset', subset, SUBSETS)}")
-    shelf = os.environ.get("TRIPOS_DATA_DIR")
-    is_local = options.data is not None or bool(shelf and (Path(shelf) / "swebench").is_dir())
+    is_local = options.data is not None or shelved("swebench") is not None
     return Benchmark(
         samples=huggingface(
             SUBSETS[subset],
@@ -159,7 +162,7 @@ class Resolved:
     """
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[frozenset[str]] = frozenset({"docker", "network"})
 
     timeout_seconds: float = 1800.0
@@ -180,7 +183,7 @@ class Resolved:
         """
         patch = answer.extraction.answer
         if not isinstance(patch, str) or not patch.strip():
-            return unreadable(answer, "no unified diff found")
+            return unreadable(answer, "no unified diff found", dict.fromkeys(MERITS, 0.0))
         repository = carries(sample)
         if repository is not None:
             report = await _carried_report(sample, repository, patch, instruments)
@@ -253,7 +256,7 @@ def _metrics(report: dict[str, JSON]) -> dict[str, float | None]:
         part = report["tests_status"].get(name, {})
         good, bad = len(part.get("success", ())), len(part.get("failure", ()))
         metrics[name.lower()] = good / (good + bad) if good + bad else None
-    return metrics
+    return metrics if metrics["applied"] else metrics | {"fail_to_pass": 0.0}
 
 
 def well_formed(patch: str) -> float:

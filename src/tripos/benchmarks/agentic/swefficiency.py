@@ -60,6 +60,10 @@ _MEAN = re.compile(r"^(Before|After) Mean: *(\S+)", re.MULTILINE)
     licence="CC-BY-4.0 (harness Apache-2.0)",
     source=REPOSITORY,
     settings=("expert",),
+    official="`speedup_ratio` to the expert's; its harmonic mean is 1 / mean of `inverse_ratio`",
+    deviates="value on a log scale; correct: tests pass and value 0.9 or more; not on 4 pinned cores; one blind reply",
+    also_needs="the package `swefficiency`, from its repository",
+    calibrated="0.1.0",
 )
 def swefficiency(options: Options) -> Benchmark:
     """`expert`: measured (default) or published, see the module."""
@@ -141,7 +145,7 @@ class Faster:
     """
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[frozenset[str]] = frozenset({"docker", "network"})
 
     expert: str = "measured"
@@ -164,6 +168,7 @@ class Faster:
         if not isinstance(patch, str) or not patch.strip():
             outcome = Outcome.WRONG_FORMAT if answer.text.strip() else Outcome.REFUSED
             metrics = ratios(Measured(None, None, None, applied=False), sample.reference["speedup"])
+            metrics |= {"well_formed": 0.0, "files_found": 0.0}
             outcome = Outcome.TRUNCATED if cut_short(answer) else outcome
             return Verdict(value=0.0, is_correct=False, outcome=outcome, metrics=metrics, details={"why": "no unified diff found"})
         mine, gold = await self._both(sample, patch, instruments)

@@ -57,7 +57,7 @@ class TauReward:
     judged: bool = True
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -70,10 +70,9 @@ class TauReward:
         Raises:
             JudgeError: the judge could not be asked or read.
         """
-        path = trajectory(answer.completion, answer.text)
+        path, want = trajectory(answer.completion, answer.text), sample.reference
         if path.fault or not (path.calls or path.said):
-            return unreadable(answer, path.fault or "neither a call nor a word")
-        want = sample.reference
+            return unreadable(answer, path.fault or "neither a call nor a word", _nothing(want))
         made = [any(matches(action, call) for call in path.calls) for action in want["actions"]]
         told = [is_told(text, path) for text in want["communicate"]]
         parts = {part: _part(part, path, want, made, told) for part in want["basis"] if part != "NL_ASSERTION"}
@@ -102,6 +101,11 @@ class TauReward:
         put = brief(EXAMINE, (Exhibit("STATEMENTS", listed), Exhibit("RECORD", record(path))), form.instruction, salt=sample.record_id)
         audits = await replies(judge_of(instruments, self.name), put, form)
         return [value == 1.0 for value in form.read(audits) or ()], audits, put.details
+
+
+def _nothing(want: Mapping[str, Any]) -> dict[str, float | None]:
+    shares = {"actions_made": want["actions"], "told": want["communicate"]}
+    return {part.lower(): 0.0 for part in want["basis"]} | {name: 0.0 if asked else None for name, asked in shares.items()}
 
 
 def _part(part: str, path: Trajectory, want: Mapping[str, Any], made: Sequence[bool], told: Sequence[bool]) -> bool:

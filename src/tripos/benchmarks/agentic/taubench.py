@@ -26,7 +26,6 @@ all assertions at once and only where the other parts are met.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ from tripos.benchmarks.agentic.tau_reward import DEFAULT_BASIS, PARTS, TauReward
 from tripos.benchmarks.agentic.tau_tools import TOOLS, changes
 from tripos.benchmarks.agentic.toolcall15 import WrittenCalls, as_calls
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.local_files import digest_of
+from tripos.benchmarks.local_files import digest_of, shelved
 from tripos.core.errors import ConfigError, DatasetError, unknown
 from tripos.core.records import JSON, Sample
 
@@ -55,6 +54,10 @@ SHOWN_DATABASE_BYTES = 20_000
     size="278 (airline 50, retail 114, telecom 114)",
     licence="MIT",
     source=REPOSITORY,
+    official="product of the parts in `reward_basis`; success is 1; pass^k over attempts",
+    deviates="one reply must make every reference call; end states that are not recorded are inferred; judge in our words",
+    also_needs="tools and a simulated customer, for the published setting (recorded sessions)",
+    calibrated="0.1.0",
 )
 def taubench(options: Options) -> Benchmark:
     """The tasks of a checkout; `subset` is a domain."""
@@ -113,8 +116,7 @@ class TauTasks:
         Raises:
             DatasetError: it is not there; says how to get it.
         """
-        shelf = os.environ.get("TRIPOS_DATA_DIR")
-        data = self.data or (Path(shelf) / KEY if shelf else None)
+        data = self.data or shelved(KEY)
         advice = f"get it with: git clone {REPOSITORY}, then --data tau2-bench"
         if data is None:
             raise DatasetError(f"{KEY}: the tasks are not here; {advice}")

@@ -50,6 +50,9 @@ script, run once as root in that container with bash and without anybody watchin
     size="not verified",
     licence="Apache-2.0",
     source="terminal-bench/terminal-bench",
+    official="not Terminal-Bench's (tests in a container): a judge's opinion of a script never run",
+    deviates="nothing is run, so no published figure compares; the seed states no rule, OpenJarvis compares texts",
+    calibrated="0.1.0",
 )
 def terminalbench(options: Options) -> Benchmark:
     """Instruction in, one script out; a judge reviews it."""
@@ -72,7 +75,7 @@ def terminalbench(options: Options) -> Benchmark:
 
 
 def to_sample(row: Mapping[str, Any]) -> Sample | None:
-    """One task; None where the instruction is blank.
+    """One task; None where the instruction has no word: it is blank, or only YAML's `|+` is left of it.
 
     Raises:
         ValueError: no column that could hold an instruction.
@@ -81,7 +84,7 @@ def to_sample(row: Mapping[str, Any]) -> Sample | None:
     if not any(name in row for name in wanted):
         raise ValueError(f"none of the columns {', '.join(wanted)} is there; the row has {', '.join(row)}")
     instruction = _first(row, *wanted)
-    if not instruction:
+    if not any(character.isalnum() for character in instruction):
         return None
     return Sample(
         record_id=_first(row, "id", "task_id", "name") or f"terminalbench-{digest(instruction)[:16]}",

@@ -92,6 +92,10 @@ class OneScript(BaseAgent):
     licence="Apache-2.0",
     source="https://github.com/laude-institute/terminal-bench",
     settings=("answers", "python"),
+    official="resolved, by the package terminal-bench: all tests of the task pass",
+    deviates="one blind script plays the agent; what fails before it starts is unscored",
+    also_needs="Docker's compose plugin, and the package `terminal-bench` (Python 3.12 or later)",
+    calibrated="0.1.0",
 )
 def terminalbench_native(options: Options) -> Benchmark:
     """Instruction in, one script out, played by the official harness."""
@@ -182,7 +186,7 @@ class NativeHarness:
     python: str = sys.executable
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -209,7 +213,7 @@ class NativeHarness:
             return recorded_verdict(answer, trajectory(answer.completion, answer.text))
         script = answer.extraction.answer
         if not isinstance(script, str):
-            return unreadable(answer, answer.extraction.how)
+            return unreadable(answer, answer.extraction.how, {"tests_passed": 0.0, "one_script": 1.0})
         share = await carried_score(sample, script, instruments.sandbox)
         if share is not None:
             return graded(answer, float(share == 1), share == 1, metrics={"tests_passed": share, "one_script": 1.0}, details={})

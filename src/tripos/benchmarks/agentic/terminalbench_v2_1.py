@@ -68,6 +68,9 @@ _MEGABYTES = {"": 1 / 2**20, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1 << 20}
     licence="Apache-2.0",
     source=REPOSITORY,
     settings=("answers",),
+    official="the reward that the task's own tests write; solved at 1",
+    deviates="played by us, not by Harbor; one blind script plays the agent; OpenJarvis calls 0.5 correct",
+    calibrated="0.1.0",
 )
 def terminalbench_v2_1(options: Options) -> Benchmark:
     """Instruction in, one script out, played in the task's container."""
@@ -170,7 +173,7 @@ class HarborReward:
     answers: str = LIVE
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -196,7 +199,7 @@ class HarborReward:
             return recorded_verdict(answer, trajectory(answer.completion, answer.text))
         script = answer.extraction.answer
         if not isinstance(script, str):
-            return unreadable(answer, answer.extraction.how)
+            return unreadable(answer, answer.extraction.how, {"one_script": 1.0})
         reward = await carried_score(sample, script, instruments.sandbox)
         details: dict[str, JSON] = {}
         if reward is None:
@@ -224,7 +227,11 @@ async def _played(sample: Sample, script: str) -> tuple[float, dict[str, JSON]]:
     async with container(image, cpus=about["cpus"], memory_mb=about["memory_mb"], network=about["network"]) as box:
         await box.write(SCRIPT, script)
         played = await box.run(["bash", SCRIPT], seconds=about["agent_seconds"])
-        await box.run(["sh", "-c", "mkdir -p /logs/verifier && rm -rf /tests /logs/verifier/reward.*"], seconds=60, user="root")
+        cleared = ["sh", "-c", "mkdir -p /logs/verifier && rm -rf /tests /logs/verifier/reward.*"]
+        left = await box.run(cleared, seconds=60, user="root")
+        if left.returncode != 0:
+            why = f"the script left a container in which nothing can be run: {left.said[-300:]}"
+            return 0.0, {"exit": played.returncode, "said": played.said[-1000:], "why": why}
         await box.put(folder / "tests", "/tests")
         tested = await box.run(
             ["bash", "/tests/test.sh"], seconds=about["verifier_seconds"], environment=about["verifier_env"], user="root"

@@ -22,11 +22,9 @@ no schemas. A call that is written like one and cannot be read is wrong format (
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from tripos.benchmarks.agentic.toolcall_rules import CATEGORIES, points
@@ -35,6 +33,7 @@ from tripos.benchmarks.agentic.toolcall_tools import NAMES, listing
 from tripos.benchmarks.agentic.trajectory import trajectory, written_calls
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, Source, benchmark, refuse
 from tripos.benchmarks.generated import Generated
+from tripos.benchmarks.local_files import shelved
 from tripos.benchmarks.sources import huggingface, text
 from tripos.core.errors import ConfigError, DatasetError, unknown
 from tripos.core.records import JSON, Extraction, Outcome, Sample, Verdict
@@ -57,6 +56,10 @@ SYSTEM = (
     size="15 (or variants without end)",
     licence="MIT",
     source="https://github.com/stevibe/ToolCall-15",
+    official="2, 1 or 0 points a scenario; `official_score`: rounded mean of five categories",
+    deviates="one reply can earn 21 of 30 points; variants where no rows are at hand; a number must stand alone",
+    also_needs="tools, for the published setting (recorded sessions)",
+    calibrated="0.1.0",
 )
 def toolcall15(options: Options) -> Benchmark:
     """The original fifteen where rows are at hand, else variants; `subset` names one of the two."""
@@ -79,8 +82,7 @@ def _source(options: Options) -> Source:
     subset = options.subset
     if subset is not None and subset not in SUBSETS:
         raise ConfigError(f"{KEY}: {unknown('subset', subset, SUBSETS)}")
-    shelf = os.environ.get("TRIPOS_DATA_DIR")
-    at_hand = options.data is not None or (shelf is not None and (Path(shelf).expanduser() / KEY).is_dir())
+    at_hand = options.data is not None or shelved(KEY) is not None
     if subset == "variants" and options.data is not None:
         raise ConfigError(f"{KEY}: the variants are drawn from the seed; leave out data = {str(options.data)!r}")
     if subset == "variants" or (subset is None and not at_hand):
@@ -162,21 +164,22 @@ class ToolCall15:
     """2, 1 or 0 points by the rule of the scenario; see `toolcall_rules`."""
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
         """The points over two; a reply without calls and words, or with calls that cannot be read, is wrong."""
         path = trajectory(answer.completion, answer.text)
-        if path.fault or not (path.calls or path.answer.strip()):
-            return unreadable(answer, path.fault or "neither a call nor an answer")
         scenario = str(sample.reference["scenario"])
+        letter = f"points_{CATEGORIES[scenario][0]}"
+        if path.fault or not (path.calls or path.answer.strip()):
+            return unreadable(answer, path.fault or "neither a call nor an answer", {"points": 0.0, letter: 0.0})
         earned, why = points(scenario, path, sample.reference["facts"])
         calls: list[JSON] = [{"turn": call.turn, "name": call.name, "arguments": dict(call.arguments)} for call in path.calls[:50]]
         unknown_tools = sum(call.name not in NAMES for call in path.calls)
         metrics: dict[str, float | None] = {
             "points": float(earned),
-            f"points_{CATEGORIES[scenario][0]}": float(earned),
+            letter: float(earned),
             "calls": float(len(path.calls)),
             "unknown_tools": float(unknown_tools),
         }

@@ -38,7 +38,7 @@ class WebChores:
     is_judged: bool = True
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -73,7 +73,7 @@ class WebChores:
         factors: dict[str, float] = {}
         if "string_match" in want["kinds"]:
             if not said:
-                return unreadable(answer, "no answer was given")
+                return unreadable(answer, "no answer was given", {"text": 0.0, "looked": self._looked})
             factors["text"] = text_score(want["texts"], said)
         seen = [kind for kind in want["kinds"] if kind != "string_match"]
         if seen and self.answers != RECORDED:

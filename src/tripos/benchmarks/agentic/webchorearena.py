@@ -22,7 +22,6 @@ as officially.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from typing import Any
 from tripos.benchmarks.agentic.environments import answers_of
 from tripos.benchmarks.agentic.web_scoring import WebChores
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.local_files import digest_of, read
+from tripos.benchmarks.local_files import digest_of, read, shelved
 from tripos.core.errors import ConfigError, DatasetError, unknown
 from tripos.core.identity import digest
 from tripos.core.records import Sample
@@ -55,6 +54,10 @@ _PORTS = {"7770": "SHOPPING", "7780/admin": "SHOPPING_ADMIN", "9999": "REDDIT", 
     licence="Apache-2.0",
     source=REPOSITORY,
     settings=("answers",),
+    official="product over `eval_types`: text, address, pages; success is 1",
+    deviates="recorded or blind answers only; a judge only where the rest is 1; tokens are not NLTK's",
+    also_needs="WebArena's sites; recorded sessions, as one reply is refused (then a judge for `fuzzy_match`)",
+    calibrated="0.1.0",
 )
 def webchorearena(options: Options) -> Benchmark:
     """The tasks of a checkout; `subset` is a site, cross or small."""
@@ -120,8 +123,7 @@ class WebTasks:
         Raises:
             DatasetError: it is not there; says how to get it.
         """
-        shelf = os.environ.get("TRIPOS_DATA_DIR")
-        data = self.data or (Path(shelf) / KEY if shelf else None)
+        data = self.data or shelved(KEY)
         advice = f"get it with: git clone {REPOSITORY}, then --data WebChoreArena"
         if data is None:
             raise DatasetError(f"{KEY}: the tasks are not here; {advice}")

@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 from tripos.benchmarks.agentic.environments import LIVE, RECORDED, answers_of, noted, reward_of, shut
 from tripos.benchmarks.agentic.trajectory import trajectory
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.local_files import digest_of
+from tripos.benchmarks.local_files import digest_of, shelved
 from tripos.core.errors import ConfigError, DatasetError, ScorerError, unknown
 from tripos.core.identity import digest
 from tripos.core.records import JSON, Outcome, Sample, Verdict
@@ -63,6 +63,10 @@ _GET = f"pip install {PACKAGE} && playwright install chromium"
     licence="Apache-2.0",
     source="https://github.com/ServiceNow/WorkArena",
     settings=("answers",),
+    official="the reward of the package's `validate` at the end; success is 1",
+    deviates="level 1 only; recorded sessions; questions to the knowledge base also by their answer; goals in our words",
+    also_needs="`browsergym-workarena` and a ServiceNow instance; recorded sessions, as one reply is refused",
+    calibrated="0.1.0",
 )
 def workarena(options: Options) -> Benchmark:
     """The configurations of level 1; `subset` is a category, or l1 for all."""
@@ -118,8 +122,7 @@ class OfficeTasks:
         Raises:
             DatasetError: it is not there; says how to get it.
         """
-        shelf = os.environ.get("TRIPOS_DATA_DIR")
-        data = self.data or (Path(shelf) / KEY if shelf and (Path(shelf) / KEY).is_dir() else None) or _of_package()
+        data = self.data or shelved(KEY) or _of_package()
         advice = f"they come with the package ({_GET}), or give a directory with task_configs/ by --data"
         if data is None:
             raise DatasetError(f"{KEY}: the task configurations are not here; {advice}")
@@ -250,7 +253,7 @@ class OfficeReward:
     answers: str = LIVE
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -288,7 +291,7 @@ class OfficeReward:
             return graded(answer, reward, reward == 1, metrics=metrics, details=details)
         said = path.answer.lower()
         if not said.strip():
-            return unreadable(answer, "no answer was given")
+            return unreadable(answer, "no answer was given", metrics)
         right = any(one.lower() in said for one in accepted)
         return graded(answer, float(right), right, metrics=metrics, details={"accepted": list(accepted)[:20], "rule": "answer"})
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import pickle
 import re
 import zlib
@@ -30,7 +29,8 @@ from datetime import date
 from pathlib import Path
 
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.local_files import Row, digest_of, locate, read
+from tripos.benchmarks.hub import OnHub
+from tripos.benchmarks.local_files import Row, digest_of, locate, read, shelved
 from tripos.benchmarks.sources import text
 from tripos.core.errors import ConfigError, DatasetError, unknown
 from tripos.core.records import Sample
@@ -38,6 +38,7 @@ from tripos.scoring.packed_tests import looks_packed, unpack
 from tripos.scoring.program_tests import LastProgram, ProgramTests
 
 REPOSITORY = "livecodebench/code_generation_lite"
+ON_HUB = OnHub(REPOSITORY, "give the files with --data, or put them below TRIPOS_DATA_DIR/livecodebench/")
 FILES = ("test.jsonl", *(f"test{number}.jsonl" for number in range(2, 7)))
 RELEASES = {f"release_v{number}": FILES[:number] for number in range(1, 7)} | {
     f"v{number}": FILES[number - 1 : number] for number in range(1, 7)
@@ -56,6 +57,9 @@ COLUMNS = (
     licence="CC (statements: their contests)",
     source=REPOSITORY,
     settings=("start_date", "end_date"),
+    official="all public and private tests pass, compared as by the official runner; pass@1",
+    deviates="last Python fence, run as a program; 6 s of CPU time; after three timeouts the rest counts as failed",
+    calibrated="0.1.0",
 )
 def livecodebench(options: Options) -> Benchmark:
     """`subset`: release_v1 … release_v6 (cumulative, v6 by default), or v1 … v6 (what that release added)."""
@@ -120,10 +124,9 @@ class Contests:
         Raises:
             DatasetError: they cannot be had; says what to do.
         """
-        shelf = os.environ.get("TRIPOS_DATA_DIR")
-        root = self.data or (Path(shelf) / "livecodebench" if shelf else None)
-        if root is None or (self.data is None and not root.is_dir()):
-            return tuple(_download(name) for name in RELEASES[self.subset or "release_v6"])
+        root = self.data or shelved("livecodebench")
+        if root is None:
+            return tuple(ON_HUB.file(name) for name in RELEASES[self.subset or "release_v6"])
         root = root.expanduser()
         if root.is_dir():
             wanted = RELEASES[self.subset or "release_v6"]
@@ -149,20 +152,6 @@ class Contests:
                 **window,
             }
         return {"source": ", ".join(map(str, files)), "revision": None, "digest": digest_of(files), "rows": self._rows, **window}
-
-
-def _download(name: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    try:
-        return Path(hf_hub_download(REPOSITORY, name, repo_type="dataset"))
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        said = " ".join(str(error).split())[:300]
-        raise DatasetError(
-            f"livecodebench: {name} of {REPOSITORY} is not in the hub's cache and could not be had ({said}); "
-            "give the files with --data, or put them below TRIPOS_DATA_DIR/livecodebench/"
-        ) from error
 
 
 def _sample(where: str, row: Row) -> Sample:

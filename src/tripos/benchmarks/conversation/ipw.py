@@ -42,7 +42,11 @@ CONVERSATIONS = frozenset({"allenai/wildchat", "allenai/wildchat-1m", "lmsys/lms
     summary="Intelligence Per Watt mixed benchmark",
     size="about 1,000",
     licence="none stated",
-    source=REPOSITORY,
+    source="https://github.com/HazyResearch/intelligence-per-watt",
+    official="by source: conversations pairwise with the stored reply, else a judge and the reference",
+    deviates="judge in our words; sources that upstream would not grade are judged as well",
+    also_needs="the model on this machine, for its figures of energy",
+    calibrated="0.1.0",
 )
 def ipw(options: Options) -> Benchmark:
     """The problem as it came is the prompt; also reported by source and by kind of work."""

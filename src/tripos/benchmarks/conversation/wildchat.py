@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
+from tripos.benchmarks.judged_only import judged_only
 from tripos.benchmarks.sources import huggingface
 from tripos.core.identity import digest, short
 from tripos.core.records import Sample
@@ -33,9 +34,14 @@ from tripos.scoring.pairwise import Pairwise
     size="about 838,000 before the filter",
     licence="ODC-BY",
     source="allenai/WildChat-1M",
+    official="none published; the seed's: a win or a tie in either order is correct",
+    deviates="value is the mean of both orders; `strict` and `order_decided` stand beside; toxic and redacted rows left out",
+    calibrated="0.1.0",
 )
 def wildchat(options: Options) -> Benchmark:
     """The user's message as it came is the prompt."""
+    refuse("wildchat", options, "subset", "shots")
+    judged_only("wildchat", options)
     return Benchmark(
         samples=huggingface(
             "allenai/WildChat-1M",

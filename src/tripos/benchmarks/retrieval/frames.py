@@ -22,7 +22,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
+from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
+from tripos.benchmarks.judged_only import judged_only
 from tripos.benchmarks.sources import huggingface
 from tripos.core.identity import digest, short
 from tripos.core.records import Sample
@@ -38,9 +39,14 @@ TYPES = ("Multiple constraints", "Numerical reasoning", "Post processing", "Tabu
     size="824",
     licence="Apache-2.0",
     source="google/frames-benchmark",
+    official="an autorater says TRUE or FALSE against the reference",
+    deviates="judge in our words, replying in the seed's format; closed book: no BM25, no oracle documents",
+    calibrated="0.1.0",
 )
 def frames(options: Options) -> Benchmark:
     """Closed book; `page-links` as a variant; judged against the reference."""
+    refuse("frames", options, "subset", "shots")
+    judged_only("frames", options)
     return Benchmark(
         samples=huggingface(
             "google/frames-benchmark",

@@ -32,7 +32,7 @@ from tripos.benchmarks.use_cases.site.pages import Page, render, write
 from tripos.benchmarks.use_cases.site.questions import FAMILIES, LABELS, Question, Solved, draw_claims, twin
 from tripos.benchmarks.use_cases.site.world import SIZES, World, draw_world
 from tripos.core.records import JSON, Sample, Verdict
-from tripos.scoring.grounded import ANSWER_SHARE, CITED_ENOUGH, answers, evidence_hits
+from tripos.scoring.grounded import ANSWER_SHARE, CITED_ENOUGH, answers, evidence_hits, nothing_found
 from tripos.scoring.scorer import Answer, Instruments, scorer
 from tripos.scoring.skill import skill
 from tripos.scoring.structured import NULL, LastJson, f1, fault, graded, label, unreadable
@@ -155,7 +155,7 @@ class BrowserAssistant:
     """Answer with its sources, and claims; correct when answer and every claim are right and the sources good enough."""
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -165,11 +165,12 @@ class BrowserAssistant:
     def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
         """The verdict; an object of another shape is a wrong format."""
         given, want = answer.extraction.answer, sample.reference
+        nothing = nothing_found(want) | {"claims": 0.0, "all_claims": 0.0}
         if given is None:
-            return unreadable(answer, answer.extraction.how)
+            return unreadable(answer, answer.extraction.how, nothing)
         why = fault(given, _SHAPE) or _not_text(given)
         if why:
-            return unreadable(answer, why)
+            return unreadable(answer, why, nothing)
         right = answers(want, given["answer"])
         hits, found = evidence_hits(want, given["sources"])
         cited = f1(hits, found=found, expected=len(want["evidence"]))

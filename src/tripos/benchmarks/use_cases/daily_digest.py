@@ -46,6 +46,7 @@ TOLD_PRIORITIES = 2
 
 _DIFFICULTIES = tuple(SIZES)
 _SHAPE: dict[str, tuple[type, ...]] = dict.fromkeys(WEIGHTS, (list,))
+_NOTHING = dict.fromkeys((*WEIGHTS, "faultless"), 0.0)
 _ID = re.compile(r"\b[ETN]\d{1,3}\b", re.IGNORECASE)
 _CLOCK = re.compile(r"\s*(\d{1,2}):(\d{2})(?::00)?\s*")
 
@@ -126,7 +127,7 @@ class DailyDigest:
     """Five parts, four of them against what copying the sources would get; a fault of the brief halves the value."""
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -137,15 +138,15 @@ class DailyDigest:
         """The verdict; an object of another shape is a wrong format."""
         given, want = answer.extraction.answer, sample.reference
         if given is None:
-            return unreadable(answer, answer.extraction.how)
+            return unreadable(answer, answer.extraction.how, _NOTHING)
         why = fault(given, _SHAPE)
         if why:
-            return unreadable(answer, why)
+            return unreadable(answer, why, _NOTHING)
         try:
             sets, expected, printed = part_sets(given), part_sets(want), part_sets(want["printed"])
             lines = [_text(line) for line in given["brief"]]
         except ValueError as error:
-            return unreadable(answer, str(error))
+            return unreadable(answer, str(error), _NOTHING)
         parts = {name: skill(_f1(sets[name], want), _f1(printed[name], want)) for name, want in expected.items()}
         faults = brief_faults(lines, want["facts"])
         parts["brief"] = 0.0 if faults else _share_told(lines, want["told"])

@@ -164,7 +164,7 @@ class EmailTriage:
     """Four parts of equal weight: urgency, category, due, reply; correct when all are right in full."""
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -175,10 +175,10 @@ class EmailTriage:
         """The verdict; a missing object, field or label is a wrong format."""
         given, want = answer.extraction.answer, sample.reference
         if given is None:
-            return unreadable(answer, answer.extraction.how)
+            return unreadable(answer, answer.extraction.how, dict.fromkeys(_SHAPE, 0.0))
         why = fault(given, _SHAPE) or _unknown_label(given)
         if why:
-            return unreadable(answer, why)
+            return unreadable(answer, why, dict.fromkeys(_SHAPE, 0.0))
         due = moment(want["due"]) if want["due"] else None
         checks = reply_checks(
             given["reply"], names=want["names"], code=want["code"], due=due, amount=want["amount"], allowed=want["allowed"]

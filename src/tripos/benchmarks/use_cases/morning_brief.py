@@ -96,7 +96,7 @@ class MorningBrief:
     """Wishes fulfilled against lines written; correct when every wish is fulfilled and no line says anything else."""
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -106,7 +106,7 @@ class MorningBrief:
     def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
         """The verdict; an empty answer is a refusal."""
         if not answer.text.strip():
-            return unreadable(answer, "no text")
+            return unreadable(answer, "no text", {"recall": 0.0, "faithfulness": None, "within_limits": 0.0})
         want = sample.reference
         points = want["points"]
         words = len(answer.text.split())

@@ -104,7 +104,7 @@ class ResearchMining:
     """Six parts, three of them against what no thought would get; correct with the right reports and the right estimate."""
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -115,10 +115,10 @@ class ResearchMining:
         """The verdict; an object of another shape is a wrong format."""
         given, want = answer.extraction.answer, sample.reference
         if given is None:
-            return unreadable(answer, answer.extraction.how)
+            return unreadable(answer, answer.extraction.how, dict.fromkeys(WEIGHTS, 0.0))
         why = fault(given, _SHAPE) or _not_ids(given)
         if why:
-            return unreadable(answer, why)
+            return unreadable(answer, why, dict.fromkeys(WEIGHTS, 0.0))
         included, contradicting = _ids(given["included"]), _ids(given["contradicting"])
         kept, others = _ids(want["included"]), _ids(want["contradicting"])
         everything = kept | _ids(want["excluded"])

@@ -92,7 +92,7 @@ class SecurityScanner:
     """F1 of findings matched one to one by file, line and CWE."""
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     tolerance_lines: int = TOLERANCE_LINES
 
     @property
@@ -103,16 +103,17 @@ class SecurityScanner:
     def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
         """The verdict; anything but a list of {file, line, cwe} is a wrong format."""
         given = answer.extraction.answer
+        nothing = {"precision": None, "recall": 0.0 if sample.reference else None}
         if given is None:
-            return unreadable(answer, answer.extraction.how)
+            return unreadable(answer, answer.extraction.how, nothing)
         if not isinstance(given, list):
-            return unreadable(answer, "a list of findings was asked for")
+            return unreadable(answer, "a list of findings was asked for", nothing)
         found = []
         for number, one in enumerate(given, 1):
             why = fault(one, _SHAPE)
             read = None if why else _read(one)
             if read is None:
-                return unreadable(answer, f"finding {number}: {why or 'the line or the CWE is not a number'}")
+                return unreadable(answer, f"finding {number}: {why or 'the line or the CWE is not a number'}", nothing)
             found.append(read)
         pairs = matching(sample.reference, found, self._fits)
         score = f1(len(pairs), found=len(found), expected=len(sample.reference))

@@ -89,7 +89,7 @@ class Job:
         threads: cores that reference and candidate may each use.
         device: "cpu", "cuda:0", "npu:1", …
         environment: variables set in the workers (which device is visible, for example).
-        deadlines: seconds a phase may take at each of its steps: load, build, check, measure.
+        deadlines: seconds of each phase (load, build, check, measure): for a candidate all its steps in it together, for a reference each.
         timing: None = correctness only.
     """
 
@@ -162,8 +162,12 @@ class Box:
             SandboxError: the box has died.
         """
         ours, theirs = socket.socketpair()
-        socket.send_fds(self._control, [b"e"], [theirs.fileno()])
-        theirs.close()
+        with theirs:
+            try:
+                socket.send_fds(self._control, [b"e"], [theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                raise SandboxError("the box that kernels run in has ended; run it again") from error
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
             await _send(writer, asdict(job))

@@ -130,6 +130,12 @@ def test_the_other_end_is_closed(ends: tuple[Channel, Channel]) -> None:
             right.send({"any": "thing"}, soon())
 
 
+def test_half_a_surrogate_pair_goes_no_further(ends: tuple[Channel, Channel]) -> None:
+    left, right = ends
+    left.send({"text": "half \ud800 a character", "é": "日"}, soon())
+    assert right.receive(soon()) == {"text": "half ? a character", "é": "日"}
+
+
 def test_nobody_reads(ends: tuple[Channel, Channel]) -> None:
     with pytest.raises(Late):
         ends[0].send({"text": "x" * (8 << 20)}, time.monotonic() + 0.05)

@@ -62,12 +62,14 @@ def check(evaluation: Evaluation, reference: Held, candidate: Held) -> Checked:
     calibrations = compare.pool(calibrations)
     record: dict[str, Any] = {"correct": True, "max_abs_diff": 0.0, "max_rel_diff": 0.0, "correctness_detail": "PASS"}
     answers = _Answers(evaluation, candidate, rule, record)
-    for one, calibration in zip(expected, calibrations, strict=True):
-        for again in range(2 if one is expected[0] else 1):
+    sets = evaluation.job["input_sets"]
+    for number, (one, calibration) in enumerate(zip(expected, calibrations, strict=True)):
+        for again in range(2 if number == 0 else 1):
             wrong = answers.wrong(one, calibration)
             if wrong is not None:
                 if again:
                     wrong |= {"outcome": "nondeterministic", "error": f"right the first time, wrong the second: {wrong['error']}"}
+                wrong["error"] += f" (inputs {number + 1} of {len(sets)}, size {sets[number][1]})"
                 record |= {**wrong, "correct": False, "correctness_detail": wrong["error"]}
                 break
         if not record["correct"]:
@@ -78,9 +80,9 @@ def check(evaluation: Evaluation, reference: Held, candidate: Held) -> Checked:
 
 def expect(evaluation: Evaluation, reference: Held, seed: int, size: str) -> Expected:
     """Runs the reference on the inputs of `seed`."""
-    made = reference.ask("inputs", evaluation.deadline(), "inputs", seed=seed, size=size, slot=SLOT)["inputs"]
+    made = reference.ask("inputs", evaluation.deadline(reference), "inputs", seed=seed, size=size, slot=SLOT)["inputs"]
     inputs = [reference.carry(each) for each in made["items"]]
-    reply = reference.ask("run", evaluation.deadline(), "outputs", "inputs", slot=SLOT)
+    reply = reference.ask("run", evaluation.deadline(reference), "outputs", "inputs", slot=SLOT)
     outputs = reference.carry(reply["outputs"])
     after = tensors(reference.carry(reply["inputs"]))
     before = [leaf for each in inputs for leaf in tensors(each)]
@@ -96,9 +98,9 @@ def expect(evaluation: Evaluation, reference: Held, seed: int, size: str) -> Exp
 def in_double(evaluation: Evaluation, reference: Held, expected: Expected) -> list[Any] | None:
     """The same outputs in float64; None where the case cannot run so."""
     try:
-        reference.place(expected.inputs, SLOT, evaluation.deadline())
-        reference.ask("double", evaluation.deadline())
-        reply = reference.ask("run", evaluation.deadline(), "outputs", "inputs", slot=SLOT, model="double")
+        reference.place(expected.inputs, SLOT, evaluation.deadline(reference))
+        reference.ask("double", evaluation.deadline(reference))
+        reply = reference.ask("run", evaluation.deadline(reference), "outputs", "inputs", slot=SLOT, model="double")
     except Failed as failed:
         if failed.outcome in ("raised", "oom"):
             return None
@@ -120,9 +122,9 @@ class _Answers:
 
     def wrong(self, expected: Expected, calibration: compare.Calibration) -> dict[str, Any] | None:
         """None when the answer is right, else outcome, sentence, and where."""
-        candidate, deadline = self.candidate, self.evaluation.deadline
-        candidate.place(expected.inputs, SLOT, deadline())
-        reply = candidate.ask("run", deadline(), "outputs", "inputs", slot=SLOT)
+        candidate = self.candidate
+        candidate.place(expected.inputs, SLOT, self._deadline())
+        reply = candidate.ask("run", self._deadline(), "outputs", "inputs", slot=SLOT)
         differs = difference(expected.outputs, reply["outputs"])
         if differs:
             return {"outcome": "wrong_structure", "error": differs}
@@ -138,12 +140,15 @@ class _Answers:
                 return {"outcome": "input_mutated", "error": error}
         return self._lost(answer) or self._off(expected, calibration, [*leaves(answer), *(after[index] for index in expected.mutated)])
 
+    def _deadline(self) -> float:
+        return self.evaluation.deadline(self.candidate)
+
     def _lost(self, answer: Any) -> dict[str, Any] | None:
         """Whether the outputs of the call before have stayed what they were."""
         before, self.earlier = self.earlier, tensors(answer)
         if before is None:
             return None
-        described = described_tensors(self.candidate.ask("earlier", self.evaluation.deadline(), "outputs")["outputs"])
+        described = described_tensors(self.candidate.ask("earlier", self._deadline(), "outputs")["outputs"])
         unlike = [difference(*pair) for pair in zip(before, described, strict=False)]
         if len(described) == len(before) and not any(unlike):
             now = [self.candidate.read(each) for each in described]

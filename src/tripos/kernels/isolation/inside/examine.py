@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import lint
-from .check import expect, in_double
-from .compare import Rule
+from . import compare, lint
+from .check import SLOT, Expected, expect, in_double
+from .descriptions import leaves, tensors
 
 if TYPE_CHECKING:
     from .held import Held
     from .judge import Evaluation
 
 OTHER_SEED = 1
+CONSTANT = "every seed makes the same weights: a solution that leaves them out may be right"
 
 
 def examine(evaluation: Evaluation, reference: Held, carried: list[Any]) -> list[dict[str, Any]]:
@@ -24,10 +25,22 @@ def examine(evaluation: Evaluation, reference: Held, carried: list[Any]) -> list
     base = expect(evaluation, reference, *first)
     exact = in_double(evaluation, reference, base)
     other_inputs = [expect(evaluation, reference, *each).leaves for each in others]
-    again = expect(evaluation, evaluation.another_reference(carried), *first)
-    other_weights = None
+    again = _as_a_copy(evaluation, evaluation.another_reference(carried), base)
+    findings, other_weights = [], None
     if evaluation.weights:
         other = evaluation.another_reference(carried, seed=evaluation.job["input_seed"] + OTHER_SEED)
-        other_weights = [expect(evaluation, other, *first).leaves]
-    rule = Rule.from_dict(evaluation.job["rule"])
-    return [finding.to_dict() for finding in lint.task_findings(base.leaves, exact, again.leaves, other_inputs, other_weights, rule)]
+        if compare.first_difference([*evaluation.weights.values()], [*other.weights.values()]) is None:
+            findings.append(lint.Finding("warning", "constant_weights", CONSTANT))
+        else:
+            other_weights = [expect(evaluation, other, *first).leaves]
+    rule = compare.Rule.from_dict(evaluation.job["rule"])
+    findings += lint.task_findings(base.leaves, exact, again, other_inputs, other_weights, rule)
+    return [finding.to_dict() for finding in findings]
+
+
+def _as_a_copy(evaluation: Evaluation, held: Held, base: Expected) -> list[Any]:
+    """What a copy of the reference answers as a candidate: the same weights and inputs, and nothing else in common."""
+    held.place(base.inputs, SLOT, evaluation.deadline(held))
+    reply = held.ask("run", evaluation.deadline(held), "outputs", "inputs", slot=SLOT)
+    after = tensors(held.carry(reply["inputs"]))
+    return [*leaves(held.carry(reply["outputs"])), *(after[index] for index in base.mutated)]

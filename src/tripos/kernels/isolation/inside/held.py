@@ -59,14 +59,15 @@ class Answer:
 
 
 class Held:
-    """One worker process, asked for from the zygote."""
+    """One worker process, asked for from the zygote. `spent` is told the seconds of everything that was waited for."""
 
-    def __init__(self, zygote: socket.socket, role: str) -> None:
+    def __init__(self, zygote: socket.socket, role: str, spent: Callable[[float], None] = lambda seconds: None) -> None:
         zygote.send(role[:1].encode())
         _, descriptors, _, _ = socket.recv_fds(zygote, 16, 2)
         if len(descriptors) != 2:
             raise Failed("", "infrastructure_failed", "the zygote could not fork a worker")
-        self.role = role
+        self.role, self._spent = role, spent
+        self.weights: dict[str, torch.Tensor] = {}  # of a reference, as it was built
         self.channel = Channel(socket.socket(fileno=descriptors[0]))
         self._fate = os.fdopen(descriptors[1], "rb", buffering=0)
         born = self._tidings(time.monotonic() + BIRTH_SECONDS)
@@ -90,6 +91,7 @@ class Held:
             Failed: the worker's code raised, the deadline passed, the worker ended, or what it says cannot be.
         """
         self.let_go()
+        began = time.monotonic()
         try:
             self.channel.send({"do": do, **more}, deadline)
             return self._reply(deadline, wanted)
@@ -97,6 +99,8 @@ class Held:
             raise self.fail("timeout", f"the {self.role} did not end `{do}` in time") from None
         except Broken as error:
             raise self._ended(str(error)) from None
+        finally:
+            self._spent(time.monotonic() - began)
 
     def _reply(self, deadline: float, wanted: Sequence[str] = ()) -> dict[str, Any]:
         reply = self.channel.receive(deadline)
@@ -123,6 +127,7 @@ class Held:
         if wire.pending():
             raise self.fail("cheat_suspected", f"the {self.role} answered before it was asked", kind="early_answer")
         self.must_have_rested()
+        entered = time.monotonic()
         try:
             wire.end.send(b"g")
             let_go = began = time.monotonic()
@@ -149,10 +154,13 @@ class Held:
             raise self.fail("timeout", f"a timed call of the {self.role} did not end in time") from None
         except (Broken, OSError) as error:
             raise self._ended(str(error)) from None
+        finally:
+            self._spent(time.monotonic() - entered)
 
     def finish(self, deadline: float) -> None:
         """Takes the reply that ends a window, and stops."""
         self.let_go()
+        entered = time.monotonic()
         try:
             self.channel.end.send(b"g")
             self._reply(deadline)
@@ -160,6 +168,8 @@ class Held:
             raise self.fail("timeout", f"the {self.role} did not come back from a timed call") from None
         except (Broken, OSError) as error:
             raise self._ended(str(error)) from None
+        finally:
+            self._spent(time.monotonic() - entered)
         self.stop()
 
     # -- stopping ---------------------------------------------------------------------------------------------------

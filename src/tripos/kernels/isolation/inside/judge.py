@@ -18,11 +18,12 @@ from typing import Any
 import torch
 
 from . import check, examine, measure
-from .descriptions import likeness
+from .descriptions import likeness, span
 from .held import CANDIDATE, REFERENCE, Failed, Held
 from .wire import Channel
 
 LOAD, BUILD, CHECK, MEASURE = "load", "build", "check", "measure"
+MOST_SPREAD = 4  # times the memory that a weight needs, if it is to be written
 
 
 class Evaluation:
@@ -38,6 +39,7 @@ class Evaluation:
         self.workers: list[Held] = []
         self.weights: dict[str, torch.Tensor] = {}
         self.candidate_seconds = 0.0
+        self.used: dict[str, float] = dict.fromkeys(job["deadlines"], 0.0)  # seconds of each phase that candidates were waited for
         self.record: dict[str, Any] = {"outcome": "ok", "phase": LOAD, "error": None, "traceback": None}
 
     def run(self) -> dict[str, Any]:
@@ -47,7 +49,8 @@ class Evaluation:
             self._phases()
         except Failed as failed:
             outcome, kind = _blamed(failed)
-            self.record |= {"outcome": outcome, "error": failed.error, "traceback": failed.traceback}
+            error = f"{failed.error} ({self._limit(failed.role)})" if failed.outcome == "timeout" else failed.error
+            self.record |= {"outcome": outcome, "error": error, "traceback": failed.traceback}
             if outcome == "cheat_suspected":
                 self.record["suspicion"] = kind
         except Exception as error:  # ours, not the worker's: told, so that it is mended, and never taken for a verdict
@@ -63,7 +66,7 @@ class Evaluation:
         job = self.job
         reference = self.worker(REFERENCE)
         self._load(reference, job["case_source"], "case", ["Model", "get_inputs", "get_init_inputs"])
-        initial = reference.ask("initial", self.deadline(), "arguments", seed=job["input_seed"], size=job["size"])["arguments"]
+        initial = reference.ask("initial", self.deadline(reference), "arguments", seed=job["input_seed"], size=job["size"])["arguments"]
         carried = [reference.carry(each) for each in initial["items"]]
         self._build(reference, "Model", carried)
         if job["solution_source"] is None:
@@ -83,17 +86,26 @@ class Evaluation:
             measure.measure(self, reference, candidate, carried, checked)
 
     def enter(self, phase: str) -> None:
-        """A phase begins, and its deadline with it."""
+        """A phase begins, or goes on."""
         self.phase = phase
         self.caller.send({"phase": phase})
 
-    def deadline(self) -> float:
-        """The end of this phase, counted from now, on the monotonic clock."""
-        return time.monotonic() + float(self.job["deadlines"][self.phase])
+    def deadline(self, held: Held) -> float:
+        """When this worker's next step must be done, on the monotonic clock. A reference has the phase's seconds for each step. A
+        candidate has them for all its steps in that phase together: one that is slow in every step could hold a device for hours."""
+        limit = float(self.job["deadlines"][self.phase])
+        return time.monotonic() + max(0.0, limit - (self.used[self.phase] if held.role == CANDIDATE else 0.0))
+
+    def _limit(self, role: str) -> str:
+        seconds = f"{self.job['deadlines'][self.phase]:g} s in phase {self.phase}"
+        return f"all its steps together have {seconds}" if role == CANDIDATE else f"each step has {seconds}"
+
+    def _spent(self, seconds: float) -> None:
+        self.used[self.phase] += seconds
 
     def worker(self, role: str) -> Held:
         """A new worker, told its settings."""
-        held = Held(self.zygote, role)
+        held = Held(self.zygote, role, self._spent) if role == CANDIDATE else Held(self.zygote, role)
         self.workers.append(held)
         job = self.job
         held.ask("start", time.monotonic() + 60, threads=job["threads"], device=job["device"], environment=job["environment"])
@@ -125,23 +137,24 @@ class Evaluation:
         self._load(held, self.job["case_source"], "case", ["Model"])
         self._build(held, "Model", carried, seed)
         if compiled:
-            held.ask("compile", self.deadline())
+            held.ask("compile", self.deadline(held))
         return held
 
     def _load(self, held: Held, source: str, name: str, needs: list[str]) -> None:
-        missing = held.ask("load", self.deadline(), source=source, name=name, needs=needs).get("missing")
+        missing = held.ask("load", self.deadline(held), source=source, name=name, needs=needs).get("missing")
         if missing:
             raise held.fail("raised", f"the {held.role} does not define {', '.join(map(str, missing))}")
 
     def _build(self, held: Held, kind: str, carried: list[Any], seed: int | None = None) -> None:
-        held.place(carried, -1, self.deadline())
+        held.place(carried, -1, self.deadline(held))
         drawn = self.job["input_seed"] if seed is None else seed
-        state = held.ask("build", self.deadline(), "state", kind=kind, slot=-1, seed=drawn)["state"]
-        if seed is not None:
-            return  # the weights stay as this seed made them
+        told = held.ask("build", self.deadline(held), "state", kind=kind, slot=-1, seed=drawn)["state"]
+        state = {name: tensor for name, tensor in told.items() if tensor["type"] == "Tensor"}  # no sparse ones, no lazy ones
         if held.role == REFERENCE:
-            self.weights = {name: held.read(tensor) for name, tensor in state.items()}
-        elif {name: _alike(tensor) for name, tensor in state.items()} == {n: _alike(likeness(w)) for n, w in self.weights.items()}:
+            held.weights = {name: held.read(tensor) for name, tensor in state.items()}
+            if seed is None:
+                self.weights = held.weights
+        elif state.keys() == self.weights.keys() and all(_takes(tensor, self.weights[name]) for name, tensor in state.items()):
             for name, tensor in state.items():
                 held.write(tensor, _laid_out(self.weights[name], tensor))
 
@@ -165,9 +178,14 @@ def _blamed(failed: Failed) -> tuple[str, str]:
     return "crashed" if failed.outcome == "raised" else failed.outcome, failed.kind
 
 
-def _alike(tensor: dict[str, Any]) -> tuple[Any, ...]:
-    """What must be the same for weights to be carried over."""
-    return tensor["type"], tensor.get("shape"), tensor.get("dtype")
+def _takes(tensor: dict[str, Any], value: torch.Tensor) -> bool:
+    """Whether a weight can be carried over: same shape and type, and a place of its own for every element, not far from the others."""
+    wanted = likeness(value)
+    if (tensor["shape"], tensor["dtype"]) != (wanted["shape"], wanted["dtype"]):
+        return False
+    places = zip(tensor["shape"], tensor["strides"], strict=True)
+    apart = all(stride or size < 2 for size, stride in places) and span(tensor) <= MOST_SPREAD * max(1, value.numel())
+    return apart or bool(tensor["strides"] == wanted["strides"])
 
 
 def _laid_out(value: torch.Tensor, like: dict[str, Any]) -> torch.Tensor:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from . import compare, window
-from .descriptions import described_tensors, difference, likeness, tensors
+from .descriptions import described_tensors, difference, dtype_of, likeness, span, tensors
 from .held import Failed, Held
 from .pairs import Speedup, median, settled, speedup
 from .window import FIRST_SLOT, Look, Plan, Side
@@ -31,7 +31,8 @@ MOST_WINDOW_SECONDS = 0.5  # of a candidate that is slow
 MOST_CALLS = 64
 MOST_INPUT_BYTES = 96 << 20  # of one window
 PEEKS = 96  # positions a window
-FULL_EVERY = 8  # every so many pairs a whole output is compared
+INPUT_PEEKS = 16  # positions in each input that must stay as it is, of one call of a window
+FULL_SHARE = 1 / 8  # of the pairs after the first: a whole output is compared
 ROUNDS = 5
 WARM_PAIRS = 1
 LEAST_PAIRS = 5  # a round
@@ -40,7 +41,12 @@ MOST_OVERTIME = 8  # times a round's budget, until fewer pairs must do
 DEAR_SECONDS = 1.0  # a candidate that takes longer to load and build is measured in one process
 BUSY_MARGIN = 0.5  # cores beyond the granted ones, on average
 ASIDE_MARGIN = 0.1  # of the time for moving inputs and outputs
+SINGLE_PAIRS = 6  # a round: windows of one call, where there are many in the others
+SINGLE_MARGIN, SINGLE_SECONDS = 0.25, 5e-6  # how much dearer a call may be on its own than the baseline's are there
+LEAST_GAIN = 1.1  # below, there is nothing that would have to be looked into
 SUDDENLY = 10  # times faster than it was when the calls of a window were counted
+EXCESSIVE = 10  # times faster than the reference: to be looked at by somebody before it is believed
+BEYOND_MEMORY = 4  # times the speed of a copy within the caches
 
 
 def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[Any], checked: Checked) -> None:
@@ -51,18 +57,37 @@ def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[
         candidate: the checked candidate, measured in the first round, and in all where building it again is dear.
     """
     timing = evaluation.job["timing"]
-    rounds: list[list[float]] = []
     session = _Session(evaluation, maker, checked)
     third = [Side(compiled)] if timing["compile"] and (compiled := _compiled(evaluation, carried, session.fresh(1)[0])) else []
-    for number in range(ROUNDS):
-        if number and evaluation.candidate_seconds < DEAR_SECONDS:
-            evaluation.end(candidate)
-            candidate = evaluation.candidate(carried)
-        evaluation.enter("measure")
-        baseline = evaluation.another_reference(carried, compiled=False)
-        rounds.append(session.round([Side(baseline), Side(candidate), *third], timing["budget_seconds"] / ROUNDS, timing["precision"]))
-        evaluation.end(baseline)
-    session.record(speedup(rounds))
+    fresh = True
+    while True:
+        rounds: list[list[float]] = []
+        while len(rounds) < ROUNDS and not _out_of_time(evaluation, len(rounds)):
+            if not fresh and not _is_dear(evaluation):
+                evaluation.end(candidate)
+                candidate = evaluation.candidate(carried)
+            fresh = False
+            evaluation.enter("measure")
+            baseline = evaluation.another_reference(carried, compiled=False)
+            rounds.append(session.round([Side(baseline), Side(candidate), *third], timing["budget_seconds"] / ROUNDS, timing["precision"]))
+            evaluation.end(baseline)
+        result = speedup(rounds)
+        if session.adds_up(result):
+            return session.record(result)
+        session.one_at_a_time()
+
+
+def _is_dear(evaluation: Evaluation) -> bool:
+    """Whether building the candidate again for each round would take long, or more than it may take in all."""
+    limits = evaluation.job["deadlines"]
+    most = min(DEAR_SECONDS, float(limits["load"]) / (2 * ROUNDS), float(limits["build"]) / (2 * ROUNDS))
+    return evaluation.candidate_seconds > most
+
+
+def _out_of_time(evaluation: Evaluation, rounds: int) -> bool:
+    """Whether one more round like those so far would be more than a candidate may take in all: what is known by then must do."""
+    limit: float = evaluation.job["deadlines"]["measure"]
+    return bool(rounds) and evaluation.used["measure"] * (rounds + 1) / rounds > limit
 
 
 def _compiled(evaluation: Evaluation, carried: list[Any], inputs: list[Any]) -> Held | None:
@@ -70,8 +95,8 @@ def _compiled(evaluation: Evaluation, carried: list[Any], inputs: list[Any]) -> 
     before = len(evaluation.workers)
     try:
         held = evaluation.another_reference(carried, compiled=True)
-        held.place(inputs, FIRST_SLOT, evaluation.deadline())
-        held.ask("run", evaluation.deadline(), "outputs", slot=FIRST_SLOT)
+        held.place(inputs, FIRST_SLOT, evaluation.deadline(held))
+        held.ask("run", evaluation.deadline(held), "outputs", slot=FIRST_SLOT)
         return held
     except Failed as failed:
         evaluation.record["compile_error"] = failed.error
@@ -92,9 +117,11 @@ class _Session:
         self.overhead_seconds = 0.0
         self.slow_seconds: float | None = None  # of a call of a candidate that is spared some of them
         self.milliseconds: list[list[float]] = [[], [], []]
+        self.alone: list[list[float]] = []  # seconds of both sides, of windows with one call where there are many in the others
         self.aside: list[tuple[float, float]] = []  # of each round: the least that either side did outside the clock
         self.seen: list[tuple[int, torch.Tensor, torch.Tensor]] = []
         self.cores = quietest_cores(evaluation.job["threads"])
+        self.copy_speed = _copy_speed(evaluation, maker)
 
     def round(self, sides: list[Side], budget_seconds: float, precision: float) -> list[float]:
         """Ratios of one round of pairs. `sides` are the baseline, the candidate and perhaps one more to be timed beside."""
@@ -102,17 +129,26 @@ class _Session:
         began = time.monotonic()
         self._prepare(sides)
         ratios: list[float] = []
+        aside: list[tuple[float, float]] = []
+        most_alone = len(self.alone) + (SINGLE_PAIRS if self.calls > 1 else 0)
         for number in range(MOST_PAIRS):
-            self._pair(sides, whole=number % FULL_EVERY == 0)
+            taken = self._pair(sides, self.calls, whole=number == 0 or self.random.random() < FULL_SHARE)
             if number < WARM_PAIRS:
                 continue
-            ratios.append(self.reference.seconds[-1] / self.mine.seconds[-1])
-            for kept, side in zip(self.milliseconds, sides, strict=False):
-                kept.append(1000 * side.seconds[-1] / self.calls)
+            ratios.append(taken[0] / taken[1])
+            aside.append((self.reference.aside[-1], self.mine.aside[-1]))
+            for kept, side, seconds in zip(self.milliseconds, sides, taken, strict=False):
+                side.seconds.append(seconds)
+                kept.append(1000 * seconds / self.calls)
+            if len(self.alone) < most_alone and self.random.random() < 0.5:
+                self.alone.append(self._pair(sides[:2], 1))
             spent = time.monotonic() - began
             enough = spent > budget_seconds or settled(ratios, precision)
             if (enough and len(ratios) >= LEAST_PAIRS) or spent > MOST_OVERTIME * budget_seconds:
                 break
+        while len(self.alone) < most_alone:
+            self.alone.append(self._pair(sides[:2], 1))
+        self.aside.append((min(theirs for theirs, _ in aside), min(ours for _, ours in aside)))
         self._compare_seen()
         self._examine_habits()
         return ratios
@@ -125,8 +161,8 @@ class _Session:
         for side in sides:
             side.held.stop()
         for side in sides:
-            side.slots = [side.held.place(inputs, FIRST_SLOT, self._deadline())]
-            outputs = side.held.ask("run", self._deadline(), "outputs", slot=FIRST_SLOT)["outputs"]
+            side.slots = [side.held.place(inputs, FIRST_SLOT, self._deadline(side.held))]
+            outputs = side.held.ask("run", self._deadline(side.held), "outputs", slot=FIRST_SLOT)["outputs"]
             side.held.stop()
             side.held.pin(self.cores)
             side.layout = described_tensors(outputs)
@@ -137,12 +173,12 @@ class _Session:
             self._calibrate(sides, inputs)
         like = [likeness(each) for each in inputs]
         for side in sides:
-            side.slots += [side.held.room(like, FIRST_SLOT + index, self._deadline()) for index in range(1, self.calls)]
+            side.slots += [side.held.room(like, FIRST_SLOT + index, self._deadline(side.held)) for index in range(1, self.calls)]
             side.held.stop()
 
     def _calibrate(self, sides: list[Side], inputs: list[Any]) -> None:
         """The cost of an empty window, and how many calls make one long enough."""
-        base, mine = (min(self._window(side, Plan([inputs])) for _ in range(3)) for side in sides[:2])
+        base, mine = (self._shortest(side, inputs) for side in sides[:2])
         self.overhead_seconds = median([self._window(sides[0], Plan([])) for _ in range(9)])
         size = sum(leaf.numel() * leaf.element_size() for each in inputs for leaf in tensors(each))
         wanted = math.ceil(WINDOW_SECONDS / max(base - self.overhead_seconds, 1e-7))
@@ -150,48 +186,63 @@ class _Session:
         self.calls = max(1, min(wanted, MOST_CALLS, MOST_INPUT_BYTES // max(size, 1), bearable))
         self.slow_seconds = mine if self.calls == bearable < wanted else None
 
+    def _shortest(self, side: Side, inputs: list[Any]) -> float:
+        """Seconds of a window with one call, the best of three; of two where that is long anyway."""
+        best = min(self._window(side, Plan([inputs])) for _ in range(2))
+        return best if best > MOST_WINDOW_SECONDS else min(best, self._window(side, Plan([inputs])))
+
     def fresh(self, count: int) -> list[list[Any]]:
         """So many inputs that exist nowhere else, made by the reference's process, read by us."""
         job, made = self.evaluation.job, []
         for _ in range(count):
-            reply = self.maker.ask("inputs", self._deadline(), "inputs", seed=self.random.getrandbits(48), size=job["size"], slot=0)
+            seed, deadline = self.random.getrandbits(48), self._deadline(self.maker)
+            reply = self.maker.ask("inputs", deadline, "inputs", seed=seed, size=job["size"], slot=0)
             made.append([self.maker.carry(each) for each in reply["inputs"]["items"]])
         self.maker.stop()
         return made
 
-    def _deadline(self) -> float:
-        return self.evaluation.deadline()
+    def _deadline(self, held: Held) -> float:
+        return self.evaluation.deadline(held)
 
     # -- one pair ---------------------------------------------------------------------------------------------------
 
-    def _pair(self, sides: list[Side], whole: bool) -> None:
-        fresh, looks = self.fresh(self.calls), self._looks()
-        plan = Plan(fresh, looks, self.random.randrange(self.calls) if whole else None, self.checked.mutated)
-        order = list(sides)
+    def _pair(self, sides: list[Side], calls: int, whole: bool = False) -> list[float]:
+        """Seconds of a window of so many calls, of each side, without the cost of an empty one."""
+        fresh, looks = self.fresh(calls), self._looks(calls)
+        plan = Plan(fresh, looks, self.random.randrange(calls) if whole else None, self.checked.mutated, self._inputs(calls))
+        taken = [0.0] * len(sides)
+        order = list(range(len(sides)))
         self.random.shuffle(order)
-        for side in order:
-            seconds = self._window(side, plan)
-            side.seconds.append(max(seconds - self.overhead_seconds, self.overhead_seconds / 2))  # less cannot be told apart
+        for at in order:
+            seconds = self._window(sides[at], plan)
+            taken[at] = max(seconds - self.overhead_seconds, self.overhead_seconds / 2)  # less cannot be told apart
         if self.staged:
             aside = self.mine.aside[-1] - (1 + ASIDE_MARGIN) * self.reference.aside[-1]
-            self.mine.seconds[-1] += max(0.0, aside)
+            taken[1] += max(0.0, aside)
         for look, theirs, ours in zip(looks, self.reference.seen, self.mine.seen, strict=True):
             self._same(theirs, ours, look.output)
             self.seen.append((look.output, theirs, ours))
         for output, (theirs, ours) in enumerate(zip(self.reference.whole, self.mine.whole, strict=True)):
             self._same(theirs.reshape(-1), ours.reshape(-1), output)
+        return taken
 
     def _window(self, side: Side, plan: Plan) -> float:
-        return window.run(side, plan, self._deadline(), self.staged)
+        return window.run(side, plan, self._deadline(side.held), self.staged)
 
-    def _looks(self) -> list[Look]:
+    def _inputs(self, calls: int) -> list[Look]:
+        """Positions in the inputs of one call that must be there afterwards as they were written."""
+        call, inputs = self.random.randrange(calls), enumerate(self.reference.slots[0])
+        kept = [(index, math.prod(leaf["shape"])) for index, leaf in inputs if index not in self.checked.mutated]
+        return [Look(call, index, [self.random.randrange(size) for _ in range(INPUT_PEEKS)]) for index, size in kept if size]
+
+    def _looks(self, calls: int) -> list[Look]:
         """Positions in every output of every call; the last element is always among them."""
         leaves = [*self.reference.layout, *(self.reference.slots[0][index] for index in self.checked.mutated)]
-        share = max(3, PEEKS // max(1, self.calls * len(leaves)))
+        share = max(3, PEEKS // max(1, calls * len(leaves)))
         sizes = [math.prod(leaf["shape"]) for leaf in leaves]
         return [
             Look(call, output, [size - 1, *(self.random.randrange(size) for _ in range(min(share, size) - 1))] if size else [])
-            for call in range(self.calls)
+            for call in range(calls)
             for output, size in enumerate(sizes)
         ]
 
@@ -219,9 +270,22 @@ class _Session:
         busy = median(self.mine.cores[WARM_PAIRS:])
         if busy > granted + BUSY_MARGIN:
             raise held.fail("cheat_suspected", f"the solution kept {busy:.1f} cores busy; it was given {granted}", kind="threads")
-        if self.slow_seconds is not None and median(self.mine.seconds[WARM_PAIRS:]) / self.calls * SUDDENLY < self.slow_seconds:
+        if self.slow_seconds is not None and median(self.mine.seconds) / self.calls * SUDDENLY < self.slow_seconds:
             raise held.fail("cheat_suspected", "the solution was slow only while its calls were counted", kind="timing_detected")
-        self.aside.append((min(self.reference.aside), min(self.mine.aside)))
+
+    def adds_up(self, result: Speedup) -> bool:
+        """Whether what a window of many calls gains over the baseline, a call gains on its own. Not so where the calls of a window are
+        computed together, as nobody who calls the model can have it. On its own a call may be dearer by what it is for the baseline."""
+        if not self.alone or result.low is None or result.low <= 1 or result.ratio < LEAST_GAIN:
+            return True
+        theirs, ours = (median(side) for side in zip(*self.alone, strict=True))
+        baseline, mine = (median(side) / 1000 for side in self.milliseconds[:2])
+        expected = mine + max(0.0, theirs - baseline)
+        return ours <= expected + max(SINGLE_MARGIN * expected, SINGLE_SECONDS)
+
+    def one_at_a_time(self) -> None:
+        """Forgets what was measured; from now on a window has one call."""
+        self.calls, self.milliseconds, self.alone, self.aside = 1, [[], [], []], [], []
 
     def record(self, result: Speedup) -> None:
         """Puts the result into the evaluation's record."""
@@ -243,8 +307,22 @@ class _Session:
             "all_baseline_ms": baseline,
             "all_solution_ms": mine,
         }
+        suspicion = self._suspicion(result)
+        if suspicion:
+            self.evaluation.record["suspicion"] = suspicion
         if self.staged:
             self._record_aside(result)
+
+    def _suspicion(self, result: Speedup) -> str | None:
+        """A remark, not a verdict, on a speedup that a reader should look into: a kernel may have found that not all of its inputs
+        need be read. One that moves its inputs and outputs faster than this memory can is suspect only where the reference is not."""
+        if result.noisy or result.low is None:
+            return None
+        moved = sum(_bytes(leaf) for leaf in [*self.reference.slots[0], *self.reference.layout])
+        theirs, ours = (moved / (median(side) / 1000) for side in self.milliseconds[:2])
+        if ours > BEYOND_MEMORY * self.copy_speed >= theirs:
+            return "beyond_memory_speed"
+        return "excessive_speedup" if result.low > EXCESSIVE else None
 
     def _record_aside(self, result: Speedup) -> None:
         theirs, ours = (1000 * median(side) for side in zip(*self.aside, strict=True))
@@ -252,6 +330,18 @@ class _Session:
         record["unclocked_ms"] = {"baseline": theirs, "solution": ours}
         if not result.noisy and ours > (1 + ASIDE_MARGIN) * theirs + self.calls * record["baseline_ms"] / 2:
             record["suspicion"] = "unclocked_work"  # a remark: it has been charged, and outputs of another layout may take longer to move
+
+
+def _copy_speed(evaluation: Evaluation, maker: Held) -> float:
+    speed = maker.ask("copy_speed", evaluation.deadline(maker)).get("bytes_per_second")
+    if not isinstance(speed, float) or not 0 < speed < math.inf:
+        raise maker.fail("case_error", f"the reference's process copies {str(speed)[:100]} bytes a second")
+    return speed
+
+
+def _bytes(tensor: dict[str, Any]) -> int:
+    """Of the memory that a described tensor lies in: an expanded one counts once."""
+    return int(min(math.prod(tensor["shape"]), span(tensor)) * dtype_of(tensor).itemsize)
 
 
 def quietest_cores(count: int) -> set[int]:

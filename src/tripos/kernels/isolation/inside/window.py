@@ -18,7 +18,7 @@ import torch
 
 from . import memory
 from .descriptions import dtype_of, offset, tensors
-from .held import Held
+from .held import CANDIDATE, Held
 
 FIRST_SLOT = 10
 
@@ -56,12 +56,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens in a window: the inputs of its calls, where to look, the call to read whole, the inputs changed in place."""
+    """What happens in a window: the inputs of its calls, where to look, the call to read whole, the inputs changed in place, and
+    where to look (by number of the input) whether the others have stayed as they were."""
 
     fresh: list[list[Any]]
     looks: Sequence[Look] = ()
     whole: int | None = None
     mutated: Sequence[int] = ()
+    inputs: Sequence[Look] = ()
 
 
 def run(side: Side, plan: Plan, deadline: float, staged: bool) -> float:
@@ -76,11 +78,29 @@ def run(side: Side, plan: Plan, deadline: float, staged: bool) -> float:
     answer = held.window(len(plan.fresh) * len(side.layout), deadline, staged, lambda told: glance.take(held.pid, told))
     held.stop()
     side.cores.append((held.cpu_seconds() - used) / (time.monotonic() - began))
+    if held.role == CANDIDATE:
+        _untouched(side, plan)
     side.aside.append(answer.aside)
     side.seen = glance.split(answer.seen)
     side.whole = [] if plan.whole is None else _whole(side, plan, answer.addresses)
     held.finish(deadline)
     return answer.seconds
+
+
+def _untouched(side: Side, plan: Plan) -> None:
+    """Raises Failed where an input of the stopped worker is not what was written there."""
+    for look in plan.inputs:
+        leaf = side.slots[look.call][look.output]
+        written = [tensor for each in plan.fresh[look.call] for tensor in tensors(each)][look.output].reshape(-1)[look.positions]
+        size = written.element_size()
+        places = np.array([leaf["address"] + offset(each, leaf) * size for each in look.positions], np.uint64)
+        try:
+            same = memory.gather(side.held.pid, places, np.full(len(places), size, np.uint64)) == bytes(written.view(torch.uint8).numpy())
+        except memory.Unreachable:
+            same = False
+        if not same:
+            error = f"a timed call changed input tensor {look.output}; the reference does not change it"
+            raise side.held.fail("input_mutated", error)
 
 
 def _whole(side: Side, plan: Plan, addresses: memory.Numbers) -> list[torch.Tensor]:

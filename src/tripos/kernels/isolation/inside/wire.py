@@ -30,7 +30,7 @@ class Channel:
 
     def send(self, message: dict[str, Any], deadline: float | None = None) -> None:
         """Raises Broken when the other end is closed, Late when nobody reads what is there already."""
-        body = json.dumps(message).encode()
+        body = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")  # half a surrogate pair goes no further
         rest = memoryview(len(body).to_bytes(4, "big") + body)
         while rest:
             if not select.select([], [self.end], [], _left(deadline))[1]:

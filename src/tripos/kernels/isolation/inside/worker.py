@@ -13,10 +13,12 @@ import contextlib
 import copy
 import gc
 import importlib.util
+import math
 import os
 import random
 import struct
 import sys
+import time
 import traceback
 import types
 from collections.abc import Iterator
@@ -109,6 +111,20 @@ class Worker:
         """Reference only: the model through torch.compile from now on."""
         self.models[""] = torch.compile(self.models[""])
         return {}
+
+    def do_copy_speed(self) -> dict[str, Any]:
+        """Reference only: bytes read and written in a second by a copy that stays in the caches, the best of several."""
+        on_processor = self.device.startswith("cpu")
+        source = torch.zeros((1 if on_processor else 16) << 20, dtype=torch.uint8, device=self.device)
+        target, best = torch.empty_like(source), math.inf
+        for _ in range(8):
+            _wait(self.device)
+            began = time.perf_counter()
+            for _ in range(8):
+                target.copy_(source)
+            _wait(self.device)
+            best = min(best, time.perf_counter() - began)
+        return {"bytes_per_second": 16 * source.numel() / best}
 
     def do_inputs(self, seed: int, size: str, slot: int) -> dict[str, Any]:
         """Reference only: makes the inputs of `seed` and keeps them in `slot`."""
