@@ -28,7 +28,7 @@ from typing import ClassVar
 
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
 from tripos.core.records import Extraction, Sample, Verdict
-from tripos.scoring.scorer import scorer
+from tripos.scoring.scorer import scorer, transform
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,15 @@ class Near:
     def score(self, sample, answer, instruments):
         right = answer.extraction.answer is not None and abs(answer.extraction.answer - sample.reference) <= self.tolerance
         return Verdict(value=float(right), is_correct=right)
+
+
+@transform("doubled")
+@dataclass(frozen=True)
+class Doubled:
+    version: ClassVar[str] = "1"
+
+    def __call__(self, sample, text):
+        return Extraction(answer=2 * float(text), how="doubled")
 
 
 @scorer("always_right")
@@ -144,6 +153,15 @@ def test_a_transform_setting_and_another_scorer(place: Path) -> None:
     assert result.for_transform(result.transform_hashes[0]).aggregate(group_by=[], metric_id="accuracy")
 
 
+def test_another_transform_reads_the_answers_anew(place: Path) -> None:
+    found = json.loads(rescore(place, "--transform", "doubled", "--name", "doubled", "--json").stdout)
+    assert (found["graded"], found["accuracy_before"], found["accuracy_after"]) == (20, 0.75, 0.0)
+    result = BenchmarkResult.open(place / "results/tripos.db", scores="doubled")
+    assert result.view_timeline("n4").extractions[0].parsed_answer == 9.0
+    tuple_setting = rescore(place, "--transform", "last_block", "--name", "block")
+    assert tuple_setting.returncode == 2 and "needs settings (--transform-option KEY=VALUE)" in tuple_setting.stderr
+
+
 def test_the_two_scorings_are_compared_like_runs(place: Path) -> None:
     found = json.loads(rescore(place, "--scorer-option", "tolerance=0.5", "--json").stdout)
     run = tripos("compare", f"run:{found['source']}", f"run:{found['run_id']}", "--json", cwd=place)
@@ -171,6 +189,7 @@ def test_running_with_the_new_settings_finds_the_verdicts_there(place: Path) -> 
         (("--scorer-option", "tolerance"), "KEY=VALUE"),
         (("--transform-option", "sift=1"), "did you mean 'shift'"),
         (("--scorer", "always_rihgt"), "did you mean 'always_right'"),
+        (("--transform", "last_jsn"), "did you mean 'last_json'"),
         (("--scorer-option", "tolerance=1", "--name", "default"), "choose another name"),
     ],
 )

@@ -23,7 +23,8 @@ _JUDGE = ("model", "engine", "base_url", "api_key_env", "temperature", "max_toke
 @click.option("--name", help="What the new scoring is called, for --scores.  [default: its hash alone]")
 @click.option("--scorer", help="Another registered scorer.  [default: the benchmark's]")
 @click.option("--scorer-option", multiple=True, metavar="KEY=VALUE", help="Setting of the scorer; may be repeated.")
-@click.option("--transform-option", multiple=True, metavar="KEY=VALUE", help="Setting of what reads the answer; may be repeated.")
+@click.option("--transform", help="Another registered transform, which reads the answer.  [default: the benchmark's]")
+@click.option("--transform-option", multiple=True, metavar="KEY=VALUE", help="Setting of the transform; may be repeated.")
 @click.option("--choice-judge", type=click.Choice(["never", "fallback", "always"]), help="When the judge reads the letter of a choice.")
 @click.option("--judge-model", help="Model that grades.")
 @click.option("--judge-engine", help="Engine of the judge.")
@@ -52,6 +53,7 @@ def command(run_id: str, store: str, max_cost_usd: float | None, benchmark_file:
     change = Change(
         name=flags["name"],
         scorer=flags["scorer"],
+        transform=flags["transform"],
         scorer_settings=_pairs(flags["scorer_option"]),
         transform_settings=_pairs(flags["transform_option"]),
         choice_judge=flags["choice_judge"],

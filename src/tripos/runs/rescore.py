@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -32,11 +32,13 @@ from tripos.runs.runner import Control
 from tripos.runs.selection import Selection
 from tripos.runs.spec import RunSpec, public
 from tripos.runs.stored import SCORER, spec_of
-from tripos.scoring.scorer import scorers
+from tripos.scoring.scorer import scorers, transforms
 from tripos.store.database import Database
 from tripos.store.events import RunStarted
 from tripos.store.reading import Reader, RunRow
 from tripos.store.writer import Writer
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class Change:
 
     Attributes:
         name: what the new scoring is called; None leaves it to its hash.
-        scorer: key of another registered scorer; None keeps the benchmark's.
+        scorer, transform: names of other registered ones; None keeps the benchmark's.
         scorer_settings, transform_settings: fields of the two to set.
         choice_judge: "never", "fallback" or "always".
         judge: fields of `JudgeSpec` and `ModelSpec` to set: model, engine, base_url, api_key_env, temperature, max_tokens.
@@ -53,6 +55,7 @@ class Change:
 
     name: str | None = None
     scorer: str | None = None
+    transform: str | None = None
     scorer_settings: Mapping[str, Any] = field(default_factory=dict)
     transform_settings: Mapping[str, Any] = field(default_factory=dict)
     choice_judge: str | None = None
@@ -167,15 +170,21 @@ def _changed_spec(spec: RunSpec, change: Change) -> RunSpec:
 
 
 def _changed_benchmark(entry: Entry, benchmark: Benchmark, change: Change) -> tuple[Entry, Benchmark]:
-    scorer = benchmark.scorer
+    scorer, transform = benchmark.scorer, benchmark.transform
     if change.scorer is not None:
-        make = scorers.get(change.scorer)
-        try:
-            scorer = make(**{name: value for name, value in change.scorer_settings.items() if _required(make, name)})
-        except TypeError as error:
-            raise ConfigError(f"scorer {change.scorer!r} needs settings (--scorer-option KEY=VALUE): {error}") from error
+        scorer = _another("scorer", scorers.get(change.scorer), change.scorer, change.scorer_settings)
+    if change.transform is not None:
+        transform = _another("transform", transforms.get(change.transform), change.transform, change.transform_settings)
     scorer = changed(scorer, change.scorer_settings, "scorer")
-    return entry, replace(benchmark, scorer=scorer, transform=changed(benchmark.transform, change.transform_settings, "transform"))
+    return entry, replace(benchmark, scorer=scorer, transform=changed(transform, change.transform_settings, "transform"))
+
+
+def _another(kind: str, make: Callable[..., T], name: str, settings: Mapping[str, Any]) -> T:
+    """A registered scorer or transform with the settings that it cannot do without."""
+    try:
+        return make(**{setting: value for setting, value in settings.items() if _required(make, setting)})
+    except TypeError as error:
+        raise ConfigError(f"{kind} {name!r} needs settings (--{kind}-option KEY=VALUE): {error}") from error
 
 
 def _required(make: Any, name: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tripos.core.records import Extraction, Sample
+from tripos.scoring.scorer import transform
 
 _THINK = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _UNOPENED = re.compile(r"\A.*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
@@ -20,11 +21,12 @@ def visible(text: str) -> str:
     return _UNCLOSED.sub("", _UNOPENED.sub("", _THINK.sub("", text))).strip()
 
 
+@transform("visible_text")
 @dataclass(frozen=True)
 class VisibleText:
     """The whole visible text is the answer; empty text is no answer."""
 
-    name: ClassVar[str] = "visible_text"
+    name: ClassVar[str]
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:

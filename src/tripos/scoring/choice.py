@@ -30,7 +30,7 @@ from tripos.core.errors import JudgeError, ScorerError
 from tripos.core.records import JSON, Extraction, JudgeAudit, Outcome, Sample, Verdict
 from tripos.scoring.judge import Exhibit, Judge, blank, brief
 from tripos.scoring.math import boxes
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, scorer, transform
 from tripos.scoring.verdicts import Form
 
 JudgeUse = Literal["never", "fallback", "always"]
@@ -101,6 +101,7 @@ def multiple_choice_prompt(sample: Sample) -> str:
     )
 
 
+@transform("choice_letter")
 @dataclass(frozen=True)
 class ChoiceLetter:
     """Reads the letter that a candidate settled on; see the module for the rules.
@@ -110,7 +111,7 @@ class ChoiceLetter:
             run on into a next question); None reads everything.
     """
 
-    name: ClassVar[str] = "choice_letter"
+    name: ClassVar[str]
     version: ClassVar[str] = "2"
     stop: str | None = None
 

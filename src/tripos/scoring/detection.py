@@ -14,13 +14,14 @@ from typing import ClassVar
 
 from tripos.core.records import Extraction, Outcome, Sample, Verdict
 from tripos.scoring.judged import cut_short, unanswerable, unanswered
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, scorer, transform
 
 _OTHERS = ("verdict", "answer", "classification", "prediction")
 _NAMED = re.compile(rf"[^\w\n]*(?:(?:the|final|my)\s+)*(label|{'|'.join(_OTHERS)})\s*[\"'*_`]*\s*[:=：](.*)", re.IGNORECASE)
 _LONGEST = 300  # characters of a line that can be a verdict
 
 
+@transform("label_line")
 @dataclass(frozen=True)
 class LabelLine:
     """The last verdict of the text: a line `Label: X`, which may be part of a JSON object.
@@ -38,7 +39,7 @@ class LabelLine:
     labels: tuple[str, ...]
     also: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-    name: ClassVar[str] = "label_line"
+    name: ClassVar[str]
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:

@@ -18,12 +18,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tripos.core.records import Extraction, Sample
+from tripos.scoring.scorer import transform
 
 _MARKER = re.compile(r"final\s{1,8}answer[ \t*_`]{0,8}[:：]", re.IGNORECASE)
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _UNITS = str.maketrans("", "", "$%,")
 
 
+@transform("final_answer")
 @dataclass(frozen=True)
 class FinalAnswer:
     """The line after the last `FINAL ANSWER:`; without a marker the whole text is the answer, as it is for the official scorer.
@@ -32,7 +34,7 @@ class FinalAnswer:
     line that is not blank. A marker with nothing behind it is no answer.
     """
 
-    name: ClassVar[str] = "final_answer"
+    name: ClassVar[str]
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:

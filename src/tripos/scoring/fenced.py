@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tripos.core.records import Extraction, Sample
+from tripos.scoring.scorer import transform
 
 _FENCE = re.compile(
     r"^(?P<marks>`{3,}|~{3,})[ \t]*(?P<label>[\w+-]*)[^\n`]*\n(?P<body>.*?)(?:^(?P=marks)[ \t]*$|\Z)", re.DOTALL | re.MULTILINE
@@ -18,6 +19,7 @@ def blocks(text: str) -> list[tuple[str, str]]:
     return [(match["label"].lower(), match["body"]) for match in _FENCE.finditer(text) if match["body"].strip()]
 
 
+@transform("last_block")
 @dataclass(frozen=True)
 class LastBlock:
     """The last fenced block with one of the labels that is not blank, else the last without a label. Never raises.
@@ -28,7 +30,7 @@ class LastBlock:
 
     labels: tuple[str, ...]
 
-    name: ClassVar[str] = "last_block"
+    name: ClassVar[str]
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib.metadata
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -125,16 +126,22 @@ def _remove_containers(part: str) -> None:
         subprocess.run(["docker", "rm", "-f", *found], capture_output=True, check=False, stdin=subprocess.DEVNULL)
 
 
-def whose_failure(log: Path, words: str, timed_out: str) -> dict[str, JSON]:
+def whose_failure(log: Path, words: str, timed_out: str, broke: re.Pattern[str] | None = None) -> dict[str, JSON]:
     """What it means that a harness left no report for an answer: {"applied", "why"}, read from its log of the instance.
 
     A patch that does not fit, or with which the tests do not come to an end, is the candidate's failure, as it is officially;
     what goes wrong before the patch is looked at is ours.
 
+    Args:
+        broke: a line of the log with which the harness tells an error of its own.
+
     Raises:
         ScorerError: it was ours.
     """
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    found = broke.search(text) if broke else None
+    if found:
+        raise ScorerError(f"the harness broke: {found[0][:500]}")
     if APPLY_FAILED in text:
         return {"applied": False, "why": "the patch does not apply"}
     if APPLIED in text:

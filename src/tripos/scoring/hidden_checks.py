@@ -18,15 +18,16 @@ from tripos.core.errors import ScorerError
 from tripos.core.records import Extraction, Sample, Verdict
 from tripos.sandbox.sandbox import Limits
 from tripos.scoring.code_tests import CHECK_LIMITS, TestReport, decode_checks, extract_code, run_checks
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, scorer, transform
 from tripos.scoring.structured import graded, unreadable
 
 
+@transform("python_code")
 @dataclass(frozen=True)
 class PythonCode:
     """The Python code of an answer, see `extract_code`."""
 
-    name: ClassVar[str] = "python_code"
+    name: ClassVar[str]
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:

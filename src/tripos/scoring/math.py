@@ -19,7 +19,7 @@ from tripos.core.records import JSON, Extraction, Outcome, Sample, Verdict
 from tripos.scoring.judge import blank
 from tripos.scoring.math_structure import compare
 from tripos.scoring.math_worker import CPU_SECONDS, verify
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, scorer, transform
 
 LONGEST_ANSWER = 2000  # characters; nothing longer is an answer, and a parser would only choke on it
 
@@ -74,12 +74,13 @@ def check_available() -> None:
         raise ScorerError("grading mathematical answers needs math-verify; install it with: pip install 'tripos[math]'")
 
 
+@transform("boxed_answer")
 @dataclass(frozen=True)
 class BoxedAnswer:
     """Reads the final answer: the last box (boxes side by side are one list), else the last "answer is …", else, as a weak
     reading, the last formula of the last paragraph or the last number of the last line."""
 
-    name: ClassVar[str] = "boxed_answer"
+    name: ClassVar[str]
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:

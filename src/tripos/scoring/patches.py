@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tripos.core.records import Extraction, Sample
+from tripos.scoring.scorer import transform
 
 _DIFF = re.compile(r"^(?:diff --git \S|--- \S[^\n]*\n\+\+\+ \S)", re.MULTILINE)
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
@@ -45,11 +46,12 @@ class FileChange:
     hunks: tuple[Hunk, ...]
 
 
+@transform("unified_diff")
 @dataclass(frozen=True)
 class UnifiedDiff:
     """The patch of an answer: see `find_patch`."""
 
-    name: ClassVar[str] = "unified_diff"
+    name: ClassVar[str]
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:

@@ -22,7 +22,7 @@ from tripos.sandbox import calls, programs
 from tripos.sandbox.sandbox import Limits, Sandbox
 from tripos.scoring.code_tests import CheckResult, TestReport, fences
 from tripos.scoring.packed_tests import ProgramTest, unpack
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, scorer, transform
 from tripos.scoring.structured import graded, unreadable
 from tripos.scoring.values import shown
 
@@ -36,11 +36,12 @@ _LABELS = {"python", "python3", "py", "py3"}
 _STARTS = ("import ", "from ", "def ", "class ", "@", "#")
 
 
+@transform("last_program")
 @dataclass(frozen=True)
 class LastProgram:
     """The last Python fence of an answer, else the last fence without a label, else the whole text if it begins as a module does."""
 
-    name: ClassVar[str] = "last_program"
+    name: ClassVar[str]
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:

@@ -110,12 +110,23 @@ class Scorer(Protocol):
 scorers: Registry[Callable[..., Scorer]] = Registry("scorer", package="tripos.scoring", group="tripos.scorers")
 
 
+transforms: Registry[Callable[..., Transform]] = Registry("transform", package="tripos.scoring", group="tripos.transforms")
+
+
 def scorer(name: str) -> Callable[[type], type]:
     """Registers a scorer class under `name` (for `rescore`, TOML and plug-ins) and sets its `name`."""
+    return _named(scorers, name)
 
+
+def transform(name: str) -> Callable[[type], type]:
+    """Registers a transform class under `name` (for `rescore` and plug-ins) and sets its `name`."""
+    return _named(transforms, name)
+
+
+def _named(registry: Registry[Callable[..., T]], name: str) -> Callable[[type], type]:
     def decorator(cls: type) -> type:
         cls.name = name  # type: ignore[attr-defined]
-        scorers.register(name, cls)
+        registry.register(name, cls)
         return cls
 
     return decorator

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import ClassVar, TypeVar
 
 from tripos.core.records import JSON, Extraction, Outcome, Sample, Verdict
-from tripos.scoring.scorer import Answer
+from tripos.scoring.scorer import Answer, transform
 
 E = TypeVar("E")
 F = TypeVar("F")
@@ -34,6 +34,7 @@ _OPENER = re.compile(r"""\{(?=\s*["'}])|\[(?=\s*[\[{\]])""")
 _GOES_ON = re.compile(r"""\s*,\s*(?:["\[{]|\Z)""")
 
 
+@transform("last_json")
 @dataclass(frozen=True)
 class LastJson:
     """The last JSON object, or list of objects, of the visible text: fenced or bare, with prose before or after it.
@@ -44,7 +45,7 @@ class LastJson:
     not answers. Line breaks inside strings are let through, since they can be read in one way only. Never raises.
     """
 
-    name: ClassVar[str] = "last_json"
+    name: ClassVar[str]
     version: ClassVar[str] = "1"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ COLUMNS = ("repo", "instance_id", "base_commit", "patch", "problem_statement", "
 MERITS = ("applied", "fail_to_pass", "well_formed", "files_found")
 MODEL = "candidate"  # the harness names folders by it
 SLACK_SECONDS = 3600  # for fetching an image
+BROKE = re.compile(r"^[\d-]+ [\d:,]+ - ERROR - Error in evaluating model for .*", re.MULTILINE)
 
 
 @benchmark(
@@ -213,7 +215,7 @@ class Resolved:
             logs = folder / "logs" / "run_evaluation" / run_id / MODEL / sample.record_id
             if (logs / "report.json").is_file():
                 return read_report((logs / "report.json").read_text(encoding="utf-8"), sample.record_id)
-            failure = whose_failure(logs / "run_instance.log", words, "Test timed out")
+            failure = whose_failure(logs / "run_instance.log", words, "Test timed out", BROKE)
             return {"resolved": False, "tests_status": {}, **failure}
 
 

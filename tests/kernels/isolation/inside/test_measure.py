@@ -5,11 +5,18 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from evaluating import GELU, ONE_ROW, PRODUCT, job
 
+pytest.importorskip("torch")
+
 from tripos.kernels.isolation.box import Box, Timing
+from tripos.kernels.isolation.inside.held import Held
+from tripos.kernels.isolation.inside.measure import _Session
+from tripos.kernels.isolation.inside.pairs import speedup
+from tripos.kernels.isolation.inside.window import Side
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -100,3 +107,59 @@ async def test_calls_that_are_only_fast_together_are_measured_one_by_one(box: Bo
     honest = await box.evaluate(job(ONE_ROW, ONE_ROW.replace("Model(", "ModelNew(")))
     assert together["calls_per_window"] == 1 and together["speedup_low"] < 1.15, together
     assert honest["calls_per_window"] > 1, honest
+
+
+# -- what is concluded from times --------------------------------------------------------------------------------------
+
+
+def session(baseline_ms: float, solution_ms: float, alone: tuple[float, float] | None = None, megabytes: float = 1.0) -> _Session:
+    """A measurement that has found these times of a call: in windows of many calls, and in windows of one."""
+    made = cast(Any, object.__new__(_Session))
+    made.milliseconds = [[baseline_ms] * 9, [solution_ms] * 9, []]
+    made.alone = [[each / 1000 for each in alone]] * 9 if alone else []
+    made.copy_speed = 20e9
+    made.reference = Side(cast(Held, None))
+    tensor = {"type": "Tensor", "shape": [int(megabytes * 125_000)], "strides": [1], "dtype": "float32", "address": 4096}
+    made.reference.slots, made.reference.layout = [[tensor]], [tensor]
+    return cast(_Session, made)
+
+
+@pytest.mark.parametrize(
+    ("together", "alone", "adds_up"),
+    [
+        ((1.0, 0.5), (1.0, 0.5), True),  # twice as fast either way
+        ((1.0, 0.5), (1.1, 0.6), True),  # the first call is dearer, for both by the same
+        ((0.020, 0.005), (0.030, 0.015), True),  # a wait for the device at the end of a window, for both
+        ((1.0, 0.5), (1.0, 0.62), True),
+        ((0.010, 0.005), (0.011, 0.0105), True),  # microseconds cannot be told apart
+        ((1.0, 0.1), (1.0, 1.0), False),  # ten calls computed together
+        ((0.020, 0.001), (0.025, 0.025), False),
+        ((1.0, 0.5), (1.0, 0.8), False),
+        ((1.0, 0.95), (1.0, 3.0), True),  # nothing is gained
+        ((1.0, 2.0), (1.0, 5.0), True),
+    ],
+)  # fmt: skip
+async def test_what_is_gained_together_must_be_gained_alone(
+    together: tuple[float, float], alone: tuple[float, float], adds_up: bool
+) -> None:
+    result = speedup([[together[0] / together[1]] * 5] * 5)
+    assert session(*together, alone).adds_up(result) is adds_up
+    assert session(*together).adds_up(result)
+
+
+@pytest.mark.parametrize(
+    ("baseline_ms", "solution_ms", "megabytes", "suspicion"),
+    [
+        (1.0, 0.5, 10, None),
+        (1.0, 0.11, 1, None),
+        (1.0, 0.05, 1, "excessive_speedup"),
+        (1.0, 0.2, 20, "beyond_memory_speed"),  # 100 GB/s, where a copy in the caches has 20
+        (0.1, 0.05, 20, None),  # the reference itself does not touch all of it
+    ],
+)
+async def test_speeds_that_are_hard_to_believe_are_marked(
+    baseline_ms: float, solution_ms: float, megabytes: float, suspicion: str | None
+) -> None:
+    ratio = baseline_ms / solution_ms
+    assert session(baseline_ms, solution_ms, megabytes=megabytes)._suspicion(speedup([[ratio] * 5] * 5)) == suspicion
+    assert session(baseline_ms, solution_ms, megabytes=megabytes)._suspicion(speedup([[ratio], [ratio / 3], [ratio * 3]])) is None
