@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 MODEL ?=
 QUICK = results/quickstart
 
-.PHONY: run test perf docs docs-generate clean system postgresql
+.PHONY: run test perf docs docs-generate clean system postgresql docker
 
 run: $(VENV)/.base system  ## examine two candidates and compare them; MODEL=name examines a real one beside
 	$(BIN)/tripos run --config quickstart --store $(QUICK)/tripos.db
@@ -15,7 +15,7 @@ ifneq ($(MODEL),)
 	$(BIN)/tripos run -b email_triage -m $(MODEL) -n 30 --output-dir $(QUICK) --store $(QUICK)/tripos.db
 endif
 
-test: $(VENV)/.dev system postgresql  ## everything that must hold before a change lands
+test: $(VENV)/.dev system postgresql docker  ## everything that must hold before a change lands
 	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/mypy
@@ -39,6 +39,11 @@ postgresql:  # the store's tests start a private server of their own
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; } \
 	  || echo "PostgreSQL is missing: apt-get install postgresql"
 
+docker:  # the tests of containers start a private engine of their own where none runs
+	@command -v dockerd >/dev/null || docker version >/dev/null 2>&1 \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends docker.io >/dev/null; } \
+	  || echo "Docker is missing: apt-get install docker.io"
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -48,7 +53,7 @@ $(VENV)/.base: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,all]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,all,swebench]'
 	touch $@ $(VENV)/.base
 
 clean:

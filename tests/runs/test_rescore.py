@@ -153,6 +153,15 @@ def test_a_transform_setting_and_another_scorer(place: Path) -> None:
     assert result.for_transform(result.transform_hashes[0]).aggregate(group_by=[], metric_id="accuracy")
 
 
+def test_a_run_may_be_named_by_its_results_file(place: Path) -> None:
+    arguments = ("--benchmark-file", "sums_quiz.py", "--scorer", "always_right", "--json")
+    run = tripos("rescore", "out.jsonl", *arguments, cwd=place)
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["source"] == run_of(place).run_id
+    gone = tripos("rescore", "gone.jsonl", *arguments, cwd=place)
+    assert gone.returncode == 2 and "gone.jsonl" in gone.stderr
+
+
 def test_another_transform_reads_the_answers_anew(place: Path) -> None:
     found = json.loads(rescore(place, "--transform", "doubled", "--name", "doubled", "--json").stdout)
     assert (found["graded"], found["accuracy_before"], found["accuracy_after"]) == (20, 0.75, 0.0)

@@ -37,7 +37,7 @@ _JUDGE = ("model", "engine", "base_url", "api_key_env", "temperature", "max_toke
 @click.option("--store", default=DEFAULT_STORE, show_default=True, help="Where the run is.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(run_id: str, store: str, max_cost_usd: float | None, benchmark_file: Path | None, as_json: bool, **flags: Any) -> int:
-    """Score the stored answers of RUN (an id, or its beginning) in another way, and keep both scorings."""
+    """Score the stored answers of RUN (an id, its beginning, or its results file) in another way, and keep both scorings."""
     from tripos.benchmarks.benchmark import benchmarks
     from tripos.core.errors import ConfigError
     from tripos.engines.endpoint import Budget
@@ -49,6 +49,8 @@ def command(run_id: str, store: str, max_cost_usd: float | None, benchmark_file:
         raise ConfigError(f"there is no store at {store}; name another with --store")
     if benchmark_file is not None:
         benchmarks.import_file(benchmark_file)
+    if run_id.endswith(".jsonl"):
+        run_id = _run_of(Path(run_id))
     judge = {name: flags[f"judge_{name}"] for name in _JUDGE if flags[f"judge_{name}"] is not None}
     change = Change(
         name=flags["name"],
@@ -76,6 +78,17 @@ def command(run_id: str, store: str, max_cost_usd: float | None, benchmark_file:
     else:
         _print(found)
     return 130 if found.status == "interrupted" else int(found.status != "complete")
+
+
+def _run_of(path: Path) -> str:
+    """The run of a results file."""
+    from tripos.core.errors import ConfigError
+    from tripos.results.result_file import read_results
+
+    runs = {str(record["run_id"]) for record in read_results(path).records if record.get("run_id")}
+    if len(runs) != 1:
+        raise ConfigError(f"{path} is of {len(runs)} runs; name one by its id")
+    return runs.pop()
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, Any]:

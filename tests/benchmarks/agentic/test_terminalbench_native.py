@@ -9,14 +9,25 @@ from typing import Any
 
 import pytest
 
-import scripted_docker
+from container_engine import container_engine, image, session_image
+from scripted_harness import install_terminal_bench
 from shared_data import shared
-from tripos.benchmarks.agentic.terminalbench_native import NativeHarness, ask, read_task, read_trial, terminalbench_native
+from tripos.benchmarks.agentic.terminalbench_native import (
+    NativeHarness,
+    ask,
+    compose_missing,
+    harness_missing,
+    read_task,
+    read_trial,
+    terminalbench_native,
+)
 from tripos.benchmarks.benchmark import Options
 from tripos.core.errors import ConfigError, DatasetError, SandboxError, ScorerError
 from tripos.core.records import Completion, Outcome, Sample, Verdict
 from tripos.runs.calibration import calibrate
 from tripos.scoring.scorer import Answer, Instruments
+
+__all__ = ["container_engine", "image", "session_image"]
 
 
 def make(folder: Path, text: str = "instruction: Do it.\ndifficulty: hard\ncategory: games\nmax_agent_timeout_sec: 5\n") -> Sample:
@@ -65,7 +76,7 @@ def test_a_task_that_cannot_be_read_is_an_error(tmp_path: Path, text: str) -> No
     ("word", "right", "tests"), [("resolved", True, 1.0), ("half", False, 0.5), ("timeout", False, None), ("crash", False, None)]
 )
 async def test_the_harness_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, right: bool, tests: float | None) -> None:
-    scripted_docker.install_terminal_bench(tmp_path, monkeypatch)
+    install_terminal_bench(tmp_path, monkeypatch)
     verdict = await verdict_of(make(tmp_path / "tasks"), f"echo {word}")
     assert (verdict.value, verdict.is_correct, verdict.outcome) == (float(right), right, Outcome.SCORED)
     assert verdict.metrics == {"tests_passed": tests, "one_script": 1.0}
@@ -73,7 +84,7 @@ async def test_the_harness_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("word", ["unstarted", "nothing"])
 async def test_what_never_began_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
-    scripted_docker.install_terminal_bench(tmp_path, monkeypatch)
+    install_terminal_bench(tmp_path, monkeypatch)
     with pytest.raises(ScorerError, match=r"could not start|no space left"):
         await verdict_of(make(tmp_path / "tasks"), f"echo {word}")
 
@@ -102,16 +113,22 @@ async def test_words_alone_earn_nothing(tmp_path: Path) -> None:
 
 async def test_the_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SandboxError, match=r"`docker`.*terminal-bench is not installed.*answers=recorded"):
-        await NativeHarness().prepare(Instruments())
-    scripted_docker.install(tmp_path / "bin", monkeypatch)
-    with pytest.raises(SandboxError, match=r"3\.12"):
+    with pytest.raises(SandboxError, match=r"`docker`.*terminal-bench is not installed.*3\.12.*answers=recorded"):
         await NativeHarness().prepare(Instruments())
     with pytest.raises(SandboxError, match="cannot be started"):
         await NativeHarness(python=str(tmp_path / "python")).prepare(Instruments())
-    scripted_docker.install_terminal_bench(tmp_path / "site", monkeypatch)
-    await NativeHarness(python=sys.executable).prepare(Instruments())
     await NativeHarness(answers="recorded").prepare(Instruments())
+    install_terminal_bench(tmp_path / "site", monkeypatch)
+    assert harness_missing(sys.executable) is None
+
+
+async def test_an_engine_without_its_compose_plugin_is_told(image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_terminal_bench(tmp_path / "site", monkeypatch)
+    if compose_missing() is None:
+        await NativeHarness().prepare(Instruments())
+    else:
+        with pytest.raises(SandboxError, match="install the plugin docker-compose-plugin"):
+            await NativeHarness().prepare(Instruments())
 
 
 def test_options_without_effect_are_refused() -> None:

@@ -29,14 +29,12 @@ class Checked:
         record: fields of the evaluation's record.
         calibration: how exact the reference itself is, an output after another (see `compare`).
         mutated: numbers of the input tensors that the reference changes in place; they count as outputs after the others.
-        tensor_leaves: the calibration's number of each output tensor (plain numbers are leaves too).
         outputs: what the reference returned for the first input set, for its structure and shapes.
     """
 
     record: dict[str, Any]
     calibration: compare.Calibration
     mutated: list[int]
-    tensor_leaves: list[int]
     outputs: Any
 
 
@@ -74,8 +72,7 @@ def check(evaluation: Evaluation, reference: Held, candidate: Held) -> Checked:
                 break
         if not record["correct"]:
             break
-    tensor_leaves = [number for number, leaf in enumerate(expected[0].leaves) if isinstance(leaf, torch.Tensor)]
-    return Checked(record, calibrations[0].light(), expected[0].mutated, tensor_leaves, expected[0].outputs)
+    return Checked(record, calibrations[0].light(), expected[0].mutated, expected[0].outputs)
 
 
 def expect(evaluation: Evaluation, reference: Held, seed: int, size: str) -> Expected:

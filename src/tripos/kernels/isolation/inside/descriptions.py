@@ -15,6 +15,7 @@ MOST_DEPTH = 24
 MOST_BYTES = 4 << 30  # of one tensor
 MOST_DIMENSIONS = 64
 SEQUENCES = ("list", "tuple")
+NUMBERS = {"float": "float32", "int": "int64", "bool": "int64"}
 
 
 class Unsound(ValueError):
@@ -112,12 +113,21 @@ def tensors(carried: Any) -> list[torch.Tensor]:
 
 
 def leaves(carried: Any) -> list[Any]:
-    """The tensors and floating-point numbers of a carried value, in order: what is compared within a tolerance."""
+    """The tensors and numbers of a carried value, in order."""
     if isinstance(carried, torch.Tensor):
         return [carried]
-    if carried["type"] == "float":
-        return [float(carried["value"])]
+    if carried["type"] in NUMBERS:
+        return [float(carried["value"]) if carried["type"] == "float" else carried["value"]]
     return [leaf for each in carried.get("items", []) for leaf in leaves(each)]
+
+
+def shown(described: dict[str, Any]) -> list[dict[str, Any]]:
+    """How the same leaves of a described value are laid out in a timed window: a number as a tensor of one element."""
+    if described["type"] == "Tensor":
+        return [described]
+    if described["type"] in NUMBERS:
+        return [{"type": "Tensor", "dtype": NUMBERS[described["type"]], "shape": [], "strides": [], "address": 0}]
+    return [leaf for each in described.get("items", []) for leaf in shown(each)]
 
 
 def likeness(carried: Any) -> dict[str, Any]:

@@ -131,7 +131,7 @@ class Held:
         try:
             wire.end.send(b"g")
             let_go = began = time.monotonic()
-            self.let_go()
+            self._go_on()
             if staged:
                 wire.exactly(1, deadline)
                 began = time.monotonic()
@@ -192,13 +192,16 @@ class Held:
         """The opposite of `stop`. Raises Failed where the worker was awake in between: a timer can send SIGCONT, no signal mask helps."""
         if self._used_at_stop is not None:
             self.must_have_rested()
-            self._used_at_stop = None
-            self._signal(signal.SIGCONT)
+            self._go_on()
 
     def must_have_rested(self) -> None:
-        """Raises Failed where the stopped worker has used its processor."""
-        if self._used_at_stop is not None and self.cpu_seconds() - self._used_at_stop > STILL_SECONDS:
+        """Raises Failed where the stopped worker has used its processor, or does not stand still any more: it cannot stop itself again."""
+        if self._used_at_stop is not None and (self.cpu_seconds() - self._used_at_stop > STILL_SECONDS or not self._stands()):
             raise self.fail("cheat_suspected", f"the {self.role} ran while it was stopped", kind="awake_while_stopped")
+
+    def _go_on(self) -> None:
+        self._used_at_stop = None
+        self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         try:
@@ -207,17 +210,13 @@ class Held:
             raise self._ended("it ended") from None
 
     def _stands(self) -> bool:
-        states = [_state(f"/proc/{self.pid}/task/{thread}/stat") for thread in self._threads()]
+        states = _states(self.pid)
         if not states or states[0] in "ZX":
             raise self._ended("it ended")
         return all(state in "TtZX" for state in states)
 
     def _threads(self) -> list[str]:
-        """The first thread first."""
-        try:
-            return sorted(os.listdir(f"/proc/{self.pid}/task"), key=int)  # noqa: PTH208
-        except OSError:
-            return []
+        return _threads(self.pid)
 
     def _others(self) -> int:
         """How many processes the worker has started that still live. It is process 1 of its namespace, so orphans count too."""
@@ -225,7 +224,7 @@ class Held:
         for thread in self._threads():
             with contextlib.suppress(OSError), open(f"/proc/{self.pid}/task/{thread}/children") as words:  # noqa: PTH123
                 children += words.read().split()
-        return sum(_state(f"/proc/{child}/stat") not in "ZX" for child in children)
+        return sum(any(state not in "ZX" for state in _states(int(child))) for child in children)
 
     def end(self) -> None:
         """Kills the worker and everything it started; returns when that is over, so that it disturbs nobody's measurement."""
@@ -335,8 +334,21 @@ class Held:
         return there
 
 
+def _threads(pid: int) -> list[str]:
+    """Of a process, the first thread first; empty where it is gone."""
+    try:
+        return sorted(os.listdir(f"/proc/{pid}/task"), key=int)  # noqa: PTH208
+    except OSError:
+        return []
+
+
+def _states(pid: int) -> list[str]:
+    """Of each thread: a process whose first thread has ended looks dead, and the others go on."""
+    return [_state(f"/proc/{pid}/task/{thread}/stat") for thread in _threads(pid)]
+
+
 def _state(path: str) -> str:
-    """The letter of a process's or thread's state; X where it is gone."""
+    """The letter of a thread's state; X where it is gone."""
     try:
         with open(path, "rb") as stat:  # noqa: PTH123
             return chr(stat.read().rpartition(b") ")[2][0])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from . import compare, window
-from .descriptions import described_tensors, difference, dtype_of, likeness, span, tensors
+from .descriptions import difference, dtype_of, likeness, shown, span, tensors
 from .held import Failed, Held
 from .pairs import Speedup, median, settled, speedup
 from .window import FIRST_SLOT, Look, Plan, Side
@@ -165,7 +165,7 @@ class _Session:
             outputs = side.held.ask("run", self._deadline(side.held), "outputs", slot=FIRST_SLOT)["outputs"]
             side.held.stop()
             side.held.pin(self.cores)
-            side.layout = described_tensors(outputs)
+            side.layout = shown(outputs)
             differs = difference(self.checked.outputs, outputs)
             if differs:
                 raise side.held.fail("wrong_structure", f"in a timed call: {differs}")
@@ -247,8 +247,7 @@ class _Session:
         ]
 
     def _same(self, theirs: torch.Tensor, ours: torch.Tensor, output: int) -> None:
-        leaf = self.checked.tensor_leaves[output]
-        report = compare.compare_at(theirs, ours, self.checked.calibration, leaf, self.rule)
+        report = compare.compare_at(theirs, ours, self.checked.calibration, output, self.rule)
         if not report.ok and report.kind != "case":
             error = f"a timed call gave another result than the checked ones: {report.detail}"
             raise self.mine.held.fail("cheat_suspected", error, kind="stale_output")
