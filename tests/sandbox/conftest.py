@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from container_engine import container_engine, image, session_image
 from tripos.sandbox.bubblewrap import Bubblewrap
 from tripos.sandbox.docker import Docker
-
-__all__ = ["container_engine", "image", "session_image"]
 
 
 @pytest.fixture(params=["bubblewrap", "docker"])

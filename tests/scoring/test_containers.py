@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from container_engine import container_engine, containers, image, session_image
+from container_engine import containers
 from tripos.core.errors import ScorerError
 from tripos.scoring.containers import MOST_OUTPUT, MOST_PROCESSES, build, container, docker, image_missing
-
-__all__ = ["container_engine", "image", "session_image"]
 
 
 async def said(*arguments: str) -> str:

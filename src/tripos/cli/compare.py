@@ -66,7 +66,8 @@ def command(
     if form == "json":
         found: dict[str, Any] = {"rows": [r.plain(group_by) for r in rows], "simulated": made_up}
         if show_disagreements:
-            found["disagreements"] = [{"record_id": record, "baseline": a, "treatment": b} for record, a, b in split]
+            columns = ("record_id", "prompt_variant_id", "baseline", "treatment")
+            found["disagreements"] = [dict(zip(columns, row, strict=True)) for row in split]
         print_json(found)
     elif form != "table":
         click.echo(text_of_rows(label_simulated([r.plain(group_by) for r in rows], made_up), form), nl=False)
@@ -75,7 +76,8 @@ def command(
         if made_up:
             say(f"! SIMULATED, no model was asked: {', '.join(made_up)}", style="yellow")
         if show_disagreements:
-            print_table(f"{len(split)} disagreements of {names[0]} and {names[1]}", ["Record", "First", "Second"], split)
+            title = f"{len(split)} disagreements of {names[0]} and {names[1]}"
+            print_table(title, ["Record", "Asked", "First", "Second"], split, right=(2, 3))
     if fail_if_worse is not None and any(r.decision == "different" for r in rows):
         raise ConfigError(f"--fail-if-worse: nothing says whether more or less of {metric!r} is better; add --better more or --better less")
     return 1 if fail_if_worse is not None and any(_fails(r, fail_if_worse) for r in rows) else 0

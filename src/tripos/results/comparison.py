@@ -153,17 +153,17 @@ def compare(
     return [_row(match, m, p, correction, margin, level, family) for match, m, p in zip(matches, measured, adjusted, strict=True)]
 
 
-def disagreements(table: ScoreTable, before: str, after: str, *, side: str = "model_id") -> list[tuple[str, float, float]]:
-    """(record id, baseline, treatment) of the records on which two sides differ, in the order of record ids."""
-    found: list[tuple[str, float, float]] = []
-    column = table.columns["item_id"]
+def disagreements(table: ScoreTable, before: str, after: str, *, side: str = "model_id") -> list[tuple[str, str, float, float]]:
+    """(record id, prompt variant, baseline, treatment) of the records on which two sides differ, in the order of record ids."""
+    found: list[tuple[str, str, float, float]] = []
+    columns = [table.columns[name] for name in ("item_id", "prompt_variant_id")]
     units = _Units(table, side, "benchmark_id")
     keys, sides = units.pair(before, after)
     left, right = (side.means for side in sides)
     for place in np.flatnonzero(np.isfinite(left) & np.isfinite(right) & (left != right)):
-        record = column.labels[column.codes[units.first_of(int(keys[place]))]]
-        found.append((str(record), float(left[place]), float(right[place])))
-    return sorted(found, key=lambda row: order_of(row[0]))
+        record, variant = (str(column.labels[column.codes[units.first_of(int(keys[place]))]]) for column in columns)
+        found.append((record, variant, float(left[place]), float(right[place])))
+    return sorted(found, key=lambda row: (order_of(row[0]), row[1]))
 
 
 def _check(tables: Sequence[ScoreTable], pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> None:

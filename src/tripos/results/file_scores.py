@@ -82,5 +82,9 @@ def _field(record: dict[str, Any], key: str, file: ResultFile) -> Any:
     dimensions = record.get("dimensions")
     if isinstance(dimensions, dict) and key in dimensions:
         return dimensions[key]
-    known = sorted(k for k, v in record.items() if isinstance(v, str) and k not in ("model_answer", "error"))
+    texts = {k for k, v in record.items() if isinstance(v, str) and k not in ("model_answer", "error")}
+    every = {k for r in file.records if isinstance(r.get("dimensions"), dict) for k in r["dimensions"]}
+    if key in every:
+        return None
+    known = sorted(texts | every | {"attempt"})
     raise ConfigError(f"{file.path}: records have no {key!r} to group by; they have: {', '.join(known)}")

@@ -54,7 +54,7 @@ class Projections:
         """Each run with the hash of the scoring to read."""
         from tripos.results.store_scores import Part
 
-        return [Part(run, run.overlay(evaluation_hash or self.scores, transform_hash)) for run in self.runs]
+        return [Part(run, run.overlay(self.scores if evaluation_hash is None else evaluation_hash, transform_hash)) for run in self.runs]
 
     def overlays(self) -> dict[str, tuple[Overlay, ...]]:
         """The scorings of each run, by run id; the first is `default`."""

@@ -111,6 +111,19 @@ def load(database: Database, found: Found) -> StoredRecord:
     )
 
 
+def of_attempt(found: Sequence[Found], attempt: int, name: str) -> list[Found]:
+    """Those among them that are this attempt.
+
+    Raises:
+        ConfigError: there is no such attempt; lists those that there are.
+    """
+    chosen = [f for f in found if f.attempt == attempt]
+    if not chosen:
+        there = ", ".join(map(str, sorted({f.attempt for f in found})))
+        raise ConfigError(f"{name!r} has no attempt {attempt}; there are: {there}")
+    return chosen
+
+
 def one_candidate(found: Sequence[Found], name: str) -> Found:
     """The only candidate among them.
 

@@ -59,7 +59,7 @@ def view(
     kind = RecordType.of(record_type)
     found = stored_record.find(repo, record_id, transform_hash=transform_hash, evaluation_hash=evaluation_hash)
     if attempt is not None:
-        found = [f for f in found if f.attempt == attempt] or found
+        found = stored_record.of_attempt(found, attempt, record_id)
     if kind is RecordType.CANDIDATE:
         return _Viewer(repo, [stored_record.load(repo.database, stored_record.one_candidate(found, record_id))], kind).view()
     whole = stored_record.one_trial(found, record_id)

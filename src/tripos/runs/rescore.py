@@ -165,6 +165,8 @@ def _changed_spec(spec: RunSpec, change: Change) -> RunSpec:
     model: dict[str, Any] = {name: named.pop(name) for name in ("engine", "base_url", "api_key_env") if name in named}
     if "model" in named:
         model["name"] = named.pop("model")
+    if "base_url" in model or "engine" in model:  # where the judge was before says nothing of where this one is
+        model = {"engine": None, "base_url": None, **model}
     judge = replace(spec.judge, model=replace(spec.judge.model, **model), **named)
     return replace(spec, judge=judge, choice_judge=change.choice_judge or spec.choice_judge)
 

@@ -55,6 +55,8 @@ class Database:
 
     def _open_sqlite(self) -> Any:
         path = Path(self.url.removeprefix("sqlite:///"))
+        if path.is_dir():
+            raise StoreError(f"{path} is a directory; a store is a file, e.g. --store {path / 'tripos.db'}")
         if self.read_only:
             if not path.exists():
                 raise StoreError(f"there is no store at {path}; a run makes one, or name another with --store")

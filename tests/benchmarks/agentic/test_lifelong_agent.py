@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container_engine import container_engine, image, session_image
 from judge_attacks import attacks
 from shared_data import shared
 from tripos.benchmarks.agentic import lifelong_scoring
@@ -25,8 +24,6 @@ from tripos.runs.calibration import calibrate
 from tripos.sandbox.choose import choose
 from tripos.scoring.fenced import LastBlock
 from tripos.scoring.scorer import Answer, Instruments
-
-__all__ = ["container_engine", "image", "session_image"]
 
 TABLE: dict[str, Any] = {
     "name": "t",

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from container_engine import container_engine, image, session_image
 from shared_data import shared
 from tripos.benchmarks.agentic import swebench as swebench_module
 from tripos.benchmarks.agentic.swebench import ask, files_found, listed_tests, own_instance, read_report, swebench, to_sample, well_formed
@@ -24,8 +23,6 @@ from tripos.scoring import harness
 from tripos.scoring.containers import docker
 from tripos.scoring.patches import parse
 from tripos.scoring.scorer import Answer, Instruments
-
-__all__ = ["container_engine", "image", "session_image"]
 
 ROW: dict[str, Any] = {
     "repo": "o/r",

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from container_engine import container_engine, image, session_image
 from scripted_harness import install_terminal_bench
 from shared_data import shared
 from tripos.benchmarks.agentic.terminalbench_native import (
@@ -26,8 +25,6 @@ from tripos.core.errors import ConfigError, DatasetError, SandboxError, ScorerEr
 from tripos.core.records import Completion, Outcome, Sample, Verdict
 from tripos.runs.calibration import calibrate
 from tripos.scoring.scorer import Answer, Instruments
-
-__all__ = ["container_engine", "image", "session_image"]
 
 
 def make(folder: Path, text: str = "instruction: Do it.\ndifficulty: hard\ncategory: games\nmax_agent_timeout_sec: 5\n") -> Sample:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container_engine import container_engine, containers, image, session_image
+from container_engine import containers
 from judge_attacks import attacks
 from shared_data import shared
 from tripos.benchmarks.agentic.terminalbench_v2_1 import HarborReward, ask, megabytes, read_reward, read_task, terminalbench_v2_1
@@ -20,8 +20,6 @@ from tripos.core.records import Completion, Outcome, Sample, Verdict
 from tripos.runs.calibration import calibrate
 from tripos.scoring.containers import docker
 from tripos.scoring.scorer import Answer, Instruments
-
-__all__ = ["container_engine", "image", "session_image"]
 
 TOML = """
 [metadata]

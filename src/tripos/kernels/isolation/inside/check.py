@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .judge import Evaluation
 
 SLOT = 0
+MOST_ERROR = 2000  # characters; it may quote what a solution has said
 
 
 @dataclass
@@ -67,7 +68,7 @@ def check(evaluation: Evaluation, reference: Held, candidate: Held) -> Checked:
             if wrong is not None:
                 if again:
                     wrong |= {"outcome": "nondeterministic", "error": f"right the first time, wrong the second: {wrong['error']}"}
-                wrong["error"] += f" (inputs {number + 1} of {len(sets)}, size {sets[number][1]})"
+                wrong["error"] = f"{wrong['error'][:MOST_ERROR]} (inputs {number + 1} of {len(sets)}, size {sets[number][1]})"
                 record |= {**wrong, "correct": False, "correctness_detail": wrong["error"]}
                 break
         if not record["correct"]:

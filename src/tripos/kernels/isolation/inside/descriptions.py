@@ -117,7 +117,7 @@ def leaves(carried: Any) -> list[Any]:
     if isinstance(carried, torch.Tensor):
         return [carried]
     if carried["type"] in NUMBERS:
-        return [float(carried["value"]) if carried["type"] == "float" else carried["value"]]
+        return [float(carried["value"]) if carried["type"] == "float" else carried.get("value")]
     return [leaf for each in carried.get("items", []) for leaf in leaves(each)]
 
 

@@ -143,7 +143,8 @@ class Evaluation:
     def _load(self, held: Held, source: str, name: str, needs: list[str]) -> None:
         missing = held.ask("load", self.deadline(held), source=source, name=name, needs=needs).get("missing")
         if missing:
-            raise held.fail("raised", f"the {held.role} does not define {', '.join(map(str, missing))}")
+            words = ", ".join(map(str, missing)) if isinstance(missing, list) else str(missing)
+            raise held.fail("raised", f"the {held.role} does not define {words}")
 
     def _build(self, held: Held, kind: str, carried: list[Any], seed: int | None = None) -> None:
         held.place(carried, -1, self.deadline(held))

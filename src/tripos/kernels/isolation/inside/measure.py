@@ -314,13 +314,16 @@ class _Session:
 
     def _suspicion(self, result: Speedup) -> str | None:
         """A remark, not a verdict, on a speedup that a reader should look into: a kernel may have found that not all of its inputs
-        need be read. One that moves its inputs and outputs faster than this memory can is suspect only where the reference is not."""
+        need be read. One that moves its inputs and outputs faster than this memory can is suspect only where the reference is not. Calls
+        of microseconds are mostly Python, which a worker that was tampered with can leave out of its windows."""
         if result.noisy or result.low is None:
             return None
         moved = sum(_bytes(leaf) for leaf in [*self.reference.slots[0], *self.reference.layout])
         theirs, ours = (moved / (median(side) / 1000) for side in self.milliseconds[:2])
         if ours > BEYOND_MEMORY * self.copy_speed >= theirs:
             return "beyond_memory_speed"
+        if result.low > LEAST_GAIN and MOST_CALLS * median(self.milliseconds[0]) < 1000 * WINDOW_SECONDS:
+            return "short_calls"
         return "excessive_speedup" if result.low > EXCESSIVE else None
 
     def _record_aside(self, result: Speedup) -> None:

@@ -190,8 +190,12 @@ class Worker:
             return {"type": f"structure nested deeper than {MOST_DEPTH}"}
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
-        if value is None or isinstance(value, bool | int | float | str):
-            return {"value": repr(value) if isinstance(value, float) else value, "type": type(value).__name__}
+        if isinstance(value, float):
+            return {"value": repr(float(value)), "type": "float"}
+        if value is None or isinstance(value, bool | str):
+            return {"value": value, "type": type(value).__name__}
+        if isinstance(value, int):
+            return {"value": int(value), "type": "int"}
         if isinstance(value, dict):
             items = [self._describe(each, depth + 1) for each in value.values()]
             return {"type": "dict", "keys": [str(key) for key in value], "items": items}
