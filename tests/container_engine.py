@@ -50,11 +50,12 @@ def session_image(container_engine: dict[str, str]) -> Iterator[str]:
     with tempfile.TemporaryFile() as content:
         _write_image(content)
         content.seek(0)
-        command = ["docker", "import", "--change", "WORKDIR /app", "-", tag]
+        command = ["docker", "import", "--change", "WORKDIR /app", "--change", f"LABEL tests={tag}", "-", tag]
         done = subprocess.run(command, stdin=content, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     yield tag
-    subprocess.run(["docker", "image", "rm", "--force", tag], env=environment, capture_output=True, check=False)
+    for command in (["rm", "--force", tag], ["prune", "--force", "--filter", f"label=tests={tag}"]):
+        subprocess.run(["docker", "image", *command], env=environment, capture_output=True, check=False)
 
 
 @pytest.fixture
@@ -65,12 +66,10 @@ def image(container_engine: dict[str, str], session_image: str, monkeypatch: pyt
     return session_image
 
 
-def containers() -> list[str]:
-    """The names of all containers of ours that the engine knows, running or not."""
-    listed = subprocess.run(
-        ["docker", "ps", "--all", "--filter", "name=tripos", "--format", "{{.Names}}"], capture_output=True, text=True, check=True
-    )
-    return listed.stdout.split()
+def containers(image: str) -> list[str]:
+    """The names of all containers of an image, and of images made from it, that the engine knows, running or not."""
+    command = ["docker", "ps", "--all", "--filter", f"ancestor={image}", "--format", "{{.Names}}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
 def _answers(environment: dict[str, str]) -> bool:
@@ -86,10 +85,11 @@ def _private_engine() -> Iterator[dict[str, str]]:
         pytest.skip("no Docker engine runs here, and only root can start a private one, with: apt-get install docker.io")
     home = Path(tempfile.mkdtemp(prefix="tripos-docker-"))
     environment = {"DOCKER_HOST": f"unix://{home}/socket"}
-    options = {"host": environment["DOCKER_HOST"], "data-root": home / "data", "exec-root": home / "exec", "pidfile": home / "pid"}
-    options |= {"config-file": home / "daemon.json", "bridge": "none", "iptables": "false", "ip6tables": "false", "oom-score-adjust": 0}
     own = f"tripos-{os.getpid()}"
-    options |= {"containerd-namespace": own, "containerd-plugins-namespace": f"{own}-plugins", "shutdown-timeout": 1}
+    options = {"host": environment["DOCKER_HOST"], "data-root": home / "data", "exec-root": home / "exec", "pidfile": home / "pid"}
+    options |= {"config-file": home / "daemon.json", "containerd-namespace": own, "containerd-plugins-namespace": f"{own}-plugins"}
+    options |= {"bridge": "none", "iptables": "false", "ip6tables": "false", "ip-forward": "false"}
+    options |= {"oom-score-adjust": 0, "shutdown-timeout": 1}
     (home / "daemon.json").write_text("{}")
     # It ends with us, however we end, and its mounts with it.
     command = ["setpriv", "--pdeathsig", "TERM", "unshare", "--mount", "dockerd", *(f"--{name}={value}" for name, value in options.items())]
@@ -104,7 +104,11 @@ def _private_engine() -> Iterator[dict[str, str]]:
         yield environment
     finally:
         engine.terminate()
-        engine.wait(30)
+        try:
+            engine.wait(30)
+        except subprocess.TimeoutExpired:
+            engine.kill()
+            engine.wait()
         shutil.rmtree(home, ignore_errors=True)
 
 

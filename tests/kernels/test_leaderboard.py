@@ -101,7 +101,7 @@ def test_what_is_less_comparable_is_said() -> None:
         result.rows["cpu" if result is not gpu else "gpu", "t1", "c0"]["case_hash"] = text
     said = leaderboard([cpu, gpu, simulated])["notices"]
     assert said == [
-        "SIMULATED: c were made by the simulated engine",
+        "SIMULATED, made by the simulated engine: c",
         "the teams ran on different backends; choose one to compare like with like",
         "measured on different hardware: H200; Test CPU",
         "measured with different tolerances or measuring plans",

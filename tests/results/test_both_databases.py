@@ -60,6 +60,14 @@ def test_both_say_the_same(postgresql_url: str, tmp_path: Path) -> None:
     assert everything(filled(postgresql_url)) == everything(filled(str(tmp_path / "t.db")))
 
 
+def test_a_model_of_which_nothing_was_scored_is_read_on_both(postgresql_url: str, tmp_path: Path) -> None:
+    for store in (postgresql_url, str(tmp_path / "t.db")):
+        write_run(store, "a", [Made("r")])
+        write_run(store, "b", [Made("r", failed=True)], overlay="cccc55556666")
+        rows = BenchmarkResult.open(store).aggregate(group_by=["model_id", "outcome"], metric_id="accuracy")
+        assert [(r["model_id"], r["outcome"], r["count"]) for r in rows] == [("a", "scored", 1), ("b", "infrastructure_failed", 0)]
+
+
 def test_sums_are_the_same_to_the_last_bit_whatever_the_order_of_writing(postgresql_url: str, tmp_path: Path) -> None:
     random = Random(3)
     made = [Made(f"r{i}", random.random(), cluster=f"c{i // 3}", dimensions={"level": str(i % 9)}) for i in range(180)]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from made_results import Made, write_run
 from running import tripos
 from tripos.core.errors import ConfigError
+from tripos.reports.verdicts import sentence
 from tripos.results.comparison import ComparisonRow, compare
 from tripos.results.contenders import contend
 from tripos.results.file_scores import SIDE, pairs_of
@@ -69,6 +70,23 @@ def test_any_dimension_of_runs_groups(tmp_path: Path) -> None:
     assert [(r["level"], r["pair_count"]) for r in json.loads(run.stdout)["rows"]] == [("0", 3), ("1", 3), ("2", 3)]
 
 
+def test_a_dimension_that_some_records_of_a_file_lack_groups_too(tmp_path: Path) -> None:
+    rows = [line(f"r{i}", True, dimensions={"level": "1"} if i % 2 else {}) for i in range(6)]
+    files = [write_file(tmp_path / f"{m}.jsonl", m, rows) for m in ("a", "b")]
+    found = compare_files(files, "level")
+    assert [(r.group, r.pair_count) for r in found] == [(None, 3), ("1", 3)]
+    assert sentence(found[0]).startswith("b vs a on –: ")
+    with pytest.raises(ConfigError, match="they have: benchmark, level, model, record_id"):
+        compare_files(files, "colour")
+
+
+def test_a_disagreement_says_how_the_record_was_asked(tmp_path: Path) -> None:
+    for model, value in (("a", 0.0), ("b", 1.0)):
+        write_run(tmp_path / "t.db", model, [Made("r", value, variant=v) for v in ("default", "terse")])
+    run = tripos("compare", "a", "b", "--store", "t.db", "--show-disagreements", "--json", cwd=tmp_path)
+    assert [row["prompt_variant_id"] for row in json.loads(run.stdout)["disagreements"]] == ["default", "terse"]
+
+
 def test_formats_to_paste(both: Path) -> None:
     def said(form: str) -> str:
         run = tripos("compare", "a", "b", "--store", "t.db", "--format", form, cwd=both)
@@ -111,6 +129,9 @@ def test_a_suite_is_one_family_on_either_side(tmp_path: Path) -> None:
         (["a", "model:bb"], "did you mean 'b'"),
         (["a", "b", "--by", "colour"], "Unsupported group_by key: colour"),
         (["a.jsonl", "b.jsonl", "--by", "colour"], "'colour'"),
+        (["a.jsonl", "b.jsonl", "--scores", "strict"], "--scores strict"),
+        (["a.jsonl", "b.jsonl", "-b", "quizz"], "did you mean 'quiz'"),
+        (["run:a-quiz", "b", "-b", "quizz"], "did you mean 'quiz'"),
         (["a", "b", "--metric", "f1"], "accuracy"),
         (["a", "b", "--scores", "strict"], "default"),
         (["a", "b", "--correction", "holms"], "did you mean 'holm'"),
@@ -165,7 +186,7 @@ def test_disagreements_as_json_too(both: Path) -> None:
     for sides in (["a", "b"], ["a.jsonl", "b.jsonl"]):
         run = tripos("compare", *sides, "--store", "t.db", "--show-disagreements", "--json", cwd=both)
         found = json.loads(run.stdout)["disagreements"]
-        assert found[0] == {"record_id": "r1", "baseline": 0.0, "treatment": 1.0} and len(found) == 9
+        assert found[0] == {"record_id": "r1", "prompt_variant_id": "default", "baseline": 0.0, "treatment": 1.0} and len(found) == 9
     refused = tripos("compare", "a", "b", "--store", "t.db", "--show-disagreements", "--format", "csv", cwd=both)
     assert refused.returncode == 2 and "--show-disagreements goes with" in refused.stderr
 

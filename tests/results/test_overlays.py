@@ -75,3 +75,9 @@ def test_an_overlay_view_keeps_what_it_is_of(store: Path) -> None:
     result = BenchmarkResult.open(store)
     for view in (result.for_evaluation("default"), result.for_transform("default")):
         assert isinstance(view, BenchmarkResult) and view.benchmark_id == "quiz"
+
+
+def test_an_empty_name_is_no_name_of_the_default(rescored: Path) -> None:
+    for choose in (BenchmarkResult.open(rescored).for_evaluation, BenchmarkResult.open(rescored).for_transform):
+        with pytest.raises(ConfigError, match="has no scores ''"):
+            choose("")

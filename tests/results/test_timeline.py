@@ -15,8 +15,10 @@ from running import tripos
 from tripos.core.errors import ConfigError
 from tripos.core.records import JudgeAudit, Outcome
 from tripos.results.benchmark_result import BenchmarkResult
+from tripos.results.projections import Projections
 from tripos.results.timeline import RecordTimelineView, RecordType
 from tripos.results.timeline_stages import grading_times
+from tripos.results.timeline_view import view
 from tripos.store.events import Failed, Scored, decode
 
 AUDITS = (
@@ -181,6 +183,15 @@ def test_names_may_be_short_but_must_be_one(result: BenchmarkResult) -> None:
     with pytest.raises(ConfigError, match="answered by 2 candidates") as error:
         result.view_timeline("twice")
     assert candidate_id("m", "quiz", Made("twice", attempt=1))[:12] in str(error.value)
+
+
+def test_an_attempt_that_was_not_made_is_not_replaced_by_another(result: BenchmarkResult) -> None:
+    repo = result.projection_repo
+    assert isinstance(repo, Projections)
+    assert view(repo, "twice", attempt=1).candidate_id == candidate_id("m", "quiz", Made("twice", attempt=1))
+    for name, there in (("judged", "0"), ("twice", "0, 1")):
+        with pytest.raises(ConfigError, match=f"'{name}' has no attempt 7; there are: {there}"):
+            view(repo, name, attempt=7)
 
 
 def test_another_scoring_of_the_same_answer_is_another_view_of_it(tmp_path: Path) -> None:

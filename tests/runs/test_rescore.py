@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ import pytest
 from running import fake_server, records, summary, tripos
 from tripos.core.errors import ConfigError
 from tripos.results.benchmark_result import BenchmarkResult
-from tripos.runs.rescore import changed
-from tripos.runs.spec import public
+from tripos.runs.rescore import Change, changed, changed_spec
+from tripos.runs.spec import JudgeSpec, ModelSpec, RunSpec, public
 from tripos.runs.stored import spec_of
 from tripos.store.database import Database
 from tripos.store.reading import Reader, RunRow
@@ -265,6 +266,24 @@ def test_another_judge_judges_and_the_candidate_is_not_asked(tmp_path: Path) -> 
     record_id = records(tmp_path / "out.jsonl")[0]["record_id"]
     view = BenchmarkResult.open(tmp_path / "results/tripos.db", scores="second").view_timeline(record_id)
     assert view.judge_audit is not None and view.judge_audit.calls[0].reply == NO
+
+
+def test_a_run_without_a_judge_is_judged_at_an_address(place: Path) -> None:
+    with fake_server("--judge", YES) as judge:
+        run = rescore(place, "--scorer", "judged_correct", "--judge-base-url", judge.url, "--judge-model", "fake", "--json")
+        assert run.returncode == 0, run.stderr
+        assert sum(judge.stats()["answered"].values()) == 20
+
+
+def test_a_judge_that_moves_takes_neither_address_nor_key_along() -> None:
+    old = ModelSpec(name="j", engine="vllm", base_url="http://old/v1", api_key_env="OLD_KEY")
+    spec = RunSpec(benchmark="frames", model=ModelSpec(name="m"), judge=JudgeSpec(model=old))
+    moved = changed_spec(spec, Change(judge={"base_url": "http://new/v1"})).judge.model
+    hosted = changed_spec(spec, Change(judge={"engine": "openai"})).judge.model
+    renamed = changed_spec(spec, Change(judge={"model": "k"})).judge.model
+    assert (moved.engine, moved.base_url, moved.api_key_env) == (None, "http://new/v1", None)
+    assert (hosted.engine, hosted.base_url, hosted.api_key_env) == ("openai", None, None)
+    assert renamed == replace(old, name="k")
 
 
 def test_a_judge_that_is_gone_leaves_answers_unscored_until_it_is_back(tmp_path: Path) -> None:

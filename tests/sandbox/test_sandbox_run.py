@@ -165,21 +165,21 @@ async def test_an_image_that_is_not_here_is_not_fetched(image: str) -> None:
 
 async def test_what_the_engine_says_is_told(image: str, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(f"FROM {image}\nRUN rm /usr/bin/python3\n")
-    await asyncio.to_thread(subprocess.run, ["docker", "build", "--tag", "tripos-tests:bare", tmp_path], check=True, capture_output=True)
+    await asyncio.to_thread(subprocess.run, ["docker", "build", "--tag", f"{image}-bare", tmp_path], check=True, capture_output=True)
     with pytest.raises(SandboxError, match=r"python3.*not found"):
-        await Docker(image="tripos-tests:bare").run(["python3", "-c", ""], {})
-    await asyncio.to_thread(subprocess.run, ["docker", "image", "rm", "tripos-tests:bare"], check=True, capture_output=True)
-    assert await none_left()
+        await Docker(image=f"{image}-bare").run(["python3", "-c", ""], {})
+    await asyncio.to_thread(subprocess.run, ["docker", "image", "rm", f"{image}-bare"], check=True, capture_output=True)
+    assert await none_left(image)
 
 
 async def test_a_container_that_is_taken_away_is_a_lost_run(image: str) -> None:
     running = asyncio.create_task(Docker(image=image).run(["python3", "-c", "import time; time.sleep(60)"], {}, Limits(wall_seconds=30)))
-    while not containers():
+    while not containers(image):
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.5)
-    await asyncio.to_thread(subprocess.run, ["docker", "kill", *containers()], check=True, capture_output=True)
+    await asyncio.to_thread(subprocess.run, ["docker", "kill", *containers(image)], check=True, capture_output=True)
     assert (await running).stopped == "lost"
-    assert await none_left()
+    assert await none_left(image)
 
 
 async def test_no_container_is_left_however_early_a_run_is_cancelled(image: str) -> None:
@@ -189,13 +189,13 @@ async def test_no_container_is_left_however_early_a_run_is_cancelled(image: str)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert await none_left()
+    assert await none_left(image)
 
 
-async def none_left() -> bool:
+async def none_left(image: str) -> bool:
     """The engine removes a container a moment after its end."""
     for _ in range(50):
-        if not containers():
+        if not containers(image):
             return True
         await asyncio.sleep(0.1)
     return False

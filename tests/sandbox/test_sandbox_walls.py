@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tripos.sandbox import seccomp
 from tripos.sandbox.sandbox import Sandbox
 from tripos.sandbox.supervise import ENVIRONMENT
 
@@ -223,6 +225,27 @@ for name, call in {
         gained.append(name)
     except (OSError, ZeroDivisionError):
         pass
+print(json.dumps(gained))
+"""
+    assert await told(sandbox, attempt) == []
+
+
+@pytest.mark.skipif(platform.machine() not in seccomp.ARCHITECTURES, reason="calls are not filtered on this architecture")
+async def test_no_call_leads_into_a_new_namespace(sandbox: Sandbox) -> None:
+    column = list(seccomp.ARCHITECTURES).index(platform.machine())
+    attempt = f"""
+import ctypes, json, os
+libc = ctypes.CDLL(None, use_errno=True)
+gained = []
+for place in range(7, 31):
+    if {seccomp.NEW_NAMESPACES} >> place & 1:
+        child = libc.syscall({seccomp.CLONE[column]}, 1 << place | 17, 0, 0, 0, 0)
+        if child == 0:
+            os._exit(0)
+        if child > 0 or ctypes.get_errno() != 1:
+            gained.append((place, ctypes.get_errno()))
+if libc.syscall({seccomp.CLONE3[column]}, 0, 0) != -1 or ctypes.get_errno() != 38:
+    gained.append("clone3")
 print(json.dumps(gained))
 """
     assert await told(sandbox, attempt) == []

@@ -23,7 +23,7 @@ async def test_a_command_has_its_input_variables_and_user(image: str) -> None:
         )
         assert (ended.returncode, ended.said) == (3, "in 1 2 =\n/app\n0\n")
         assert (await box.run(["id", "-u"], seconds=20, user="nobody")).said == "65534\n"
-    assert containers() == []
+    assert containers(image) == []
 
 
 async def test_files_of_any_size_and_text_go_in_and_come_out(image: str, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_a_container_that_was_taken_away_is_our_failure(image: str, end: l
             await running
         with pytest.raises(ScorerError, match="gone"):
             await box.read("/etc/passwd")
-    assert containers() == []
+    assert containers(image) == []
 
 
 async def test_an_engine_that_stops_answering_is_our_failure(image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -117,23 +117,23 @@ async def test_an_image_that_cannot_be_started_is_our_failure(image: str) -> Non
             pass
     assert "absent is not here (build it)" in str(image_missing("tripos-tests:absent", "build it"))
     assert image_missing(image, "build it") is None
-    assert containers() == []
+    assert containers(image) == []
 
 
 async def test_an_image_is_built_or_the_reason_is_told(image: str, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(f"FROM {image}\nCOPY Dockerfile /recipe\nRUN touch /built\n")
-    await build(tmp_path, "tripos-tests:built", seconds=60)
-    async with container("tripos-tests:built", network=False) as box:
+    await build(tmp_path, f"{image}-built", seconds=60)
+    async with container(f"{image}-built", network=False) as box:
         assert (await box.run(["ls", "/built", "/recipe"], seconds=20)).returncode == 0
     (tmp_path / "Dockerfile").write_text(f"FROM {image}\nRUN echo oh dear; exit 7\n")
     with pytest.raises(ScorerError, match=r"(?s)could not be built: .*oh dear.*returned a non-zero code: 7"):
-        await build(tmp_path, "tripos-tests:built", seconds=60)
+        await build(tmp_path, f"{image}-built", seconds=60)
     (tmp_path / "Dockerfile").write_text(f"FROM {image}\nRUN sleep 20\n")
     with pytest.raises(ScorerError, match="ran out of time"):
-        await build(tmp_path, "tripos-tests:built", seconds=1)
+        await build(tmp_path, f"{image}-built", seconds=1)
     with pytest.raises(ScorerError, match="could not be built"):
-        await build(tmp_path / "nowhere", "tripos-tests:built", seconds=20)
-    await said("image", "rm", "--force", "tripos-tests:built")
+        await build(tmp_path / "nowhere", f"{image}-built", seconds=20)
+    await said("image", "rm", "--force", f"{image}-built")
 
 
 async def test_no_container_is_left_however_early_it_is_cancelled(image: str) -> None:
@@ -148,10 +148,10 @@ async def test_no_container_is_left_however_early_it_is_cancelled(image: str) ->
         with pytest.raises(asyncio.CancelledError):
             await using
     for _ in range(50):
-        if not containers():
+        if not containers(image):
             break
         await asyncio.sleep(0.1)
-    assert containers() == []
+    assert containers(image) == []
 
 
 async def test_without_the_program_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

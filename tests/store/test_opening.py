@@ -179,8 +179,6 @@ class TestRefusals:
         (tmp_path / "file").write_text("")
         with pytest.raises(StoreError, match="cannot make the directory of the store"):
             Database(str(tmp_path / "file" / "s.db"))
-        with pytest.raises(StoreError, match="unable to open database file: it cannot be opened; check the path"):
-            Database(str(tmp_path))
 
     def test_a_server_that_is_not_there_and_a_password_that_stays_secret(self) -> None:
         with pytest.raises(StoreError, match="check that the server runs") as caught:
@@ -233,3 +231,9 @@ def test_other_tools_read_the_file_as_it_is(store: Path) -> None:
             ["sqlite3", "-readonly", str(store), "SELECT status FROM candidate"], capture_output=True, text=True, check=True
         )
         assert said.stdout == "answered\n"
+
+
+def test_a_directory_is_no_store(tmp_path: Path) -> None:
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match=r"is a directory; a store is a file, e\.g\. --store .*tripos\.db"):
+            Database(str(tmp_path), read_only=read_only)

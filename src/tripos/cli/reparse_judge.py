@@ -46,10 +46,15 @@ def command(
     reader = Reader(Database(store, read_only=True)) if present else None
     writer = Writer(Database(store)) if present and in_place else None
     backup = file.with_name(file.name + ".bak")
-    if in_place and not backup.exists():
+    first = in_place and not backup.exists()
+    if first:
         shutil.copyfile(file, backup)
     try:
         found = reparse(results, target, reader, writer)
+    except ConfigError:  # nothing was replaced
+        if first:
+            backup.unlink()
+        raise
     finally:
         if writer is not None:
             writer.close()

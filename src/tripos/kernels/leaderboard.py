@@ -192,7 +192,7 @@ def _notices(results: Sequence[TeamResult], cases: Sequence[CaseKey], full: dict
     """What makes rows of one list less than comparable."""
     said = []
     if any(result.simulated for result in results):
-        said.append(f"SIMULATED: {', '.join(r.team for r in results if r.simulated)} were made by the simulated engine")
+        said.append(f"SIMULATED, made by the simulated engine: {', '.join(r.team for r in results if r.simulated)}")
     if len({backend for backend, _, _ in cases}) > 1 and len({tuple(result.backends) for result in results}) > 1:
         said.append("the teams ran on different backends; choose one to compare like with like")
     machines = {machine for result in results for machine in result.machines}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tripos.results.group_keys import canonical
-from tripos.results.intervals import Estimate, constant_bound, mean_interval
+from tripos.results.intervals import Estimate, check_level, constant_bound, mean_interval
 from tripos.results.items import Codes, Floats
 from tripos.results.macro import macro_average, shared_sources
 from tripos.results.missing import bounds
@@ -47,6 +47,7 @@ def aggregate(table: ScoreTable, group_by: Sequence[str], *, level: float = 0.95
     `failed` of them have no score, `not_reached` have not even been asked (None where this group cannot know). `mean` is the mean over
     items, None when nothing was scored. `worst` and `best` bound the mean if the failed had all scored 0 or 1.
     """
+    check_level(level)
     keys = [canonical(key) for key in group_by]
     codes, firsts = table.combined([k for k in keys if k != "metric_id"])
     units = units_of(table, codes, len(firsts))

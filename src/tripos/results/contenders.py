@@ -44,6 +44,8 @@ def contend(
     Raises:
         ConfigError, StoreError: a name fits nothing; says what there is.
     """
+    if scores != DEFAULT and all(_is_file(name) for name in named):
+        raise ConfigError(f"--scores {scores} chooses a scoring of runs, and only files are compared: name the runs (run:ID) or models")
     sides = _by_model([_contender(name, metric, group_by, store, scores, benchmark) for name in named])
     called = side_names([s.model for s in sides], [s.place for s in sides])
     tables = []
@@ -75,11 +77,14 @@ def _contender(name: str | ResultFile, metric: str, group_by: str, store: str, s
     if isinstance(name, ResultFile):
         if not name.records:
             raise ConfigError(f"{name.path} holds no record: there is nothing to compare")
+        table = table_of_file(name, metric, [group_by])
+        held = sorted(map(str, table.columns["benchmark_id"].occurring()))
+        if benchmark not in (None, *held):
+            raise ConfigError(f"{name.path}: {unknown('benchmark', str(benchmark), held)}")
         made_up = frozenset(str(r.get("model")) for r in name.records if r.get("simulated"))
-        return Contender(name.model, name.path.stem, table_of_file(name, metric, [group_by]), made_up)
-    path = Path(name)
-    if not name.startswith((RUN, MODEL)) and (path.is_file() or path.suffix in (".jsonl", ".json")):
-        return _contender(read_results(path), metric, group_by, store, scores, benchmark)
+        return Contender(name.model, name.path.stem, table, made_up)
+    if _is_file(name):
+        return _contender(read_results(Path(name)), metric, group_by, store, scores, benchmark)
     runs = _of_store(name, store, scores, benchmark)
     keys = [group_by, *NEEDS]
     models = {run.row.model for run in runs.runs}
@@ -88,19 +93,25 @@ def _contender(name: str | ResultFile, metric: str, group_by: str, store: str, s
     return Contender(" + ".join(sorted(models)), place, runs.table(metric, keys), made_up)
 
 
+def _is_file(name: str | ResultFile) -> bool:
+    if isinstance(name, ResultFile):
+        return True
+    return not name.startswith((RUN, MODEL)) and (Path(name).is_file() or Path(name).suffix in (".jsonl", ".json"))
+
+
 def _of_store(name: str, store: str, scores: str, benchmark: str | None) -> Projections:
     try:
         database = Database(store, read_only=True)
     except StoreError as error:
         raise ConfigError(f"{name}: there is no such results file, and for a run id a store is needed: {error}") from error
     if name.startswith(RUN):
-        return Projections(database, run_ids=[name.removeprefix(RUN)], scores=scores)
+        return Projections(database, run_ids=[name.removeprefix(RUN)], benchmark=benchmark, scores=scores)
     if name.startswith(MODEL):
         return Projections(database, models=[name.removeprefix(MODEL)], benchmark=benchmark, scores=scores)
     rows = Reader(database).runs()
     if any(row.model == name for row in rows) and not any(row.run_id == name for row in rows):
         return Projections(database, models=[name], benchmark=benchmark, scores=scores)
     if any(row.run_id.startswith(name) for row in rows):
-        return Projections(database, run_ids=[name], scores=scores)
+        return Projections(database, run_ids=[name], benchmark=benchmark, scores=scores)
     known = [row.run_id for row in rows] + sorted({row.model for row in rows})
     raise ConfigError(f"{name}: there is no such results file, and in the store {unknown('run or model', name, known)}")

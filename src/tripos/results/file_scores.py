@@ -35,10 +35,12 @@ def table_of_file(file: ResultFile, metric: str, keys: Collection[str] = ()) -> 
         ConfigError: the records have no such metric or field; says which they have.
     """
     scores = [metric_of(record, metric) for record in file.records]
+    stated = (record.get("dimensions") for record in file.records)
+    dimensions = frozenset(name for own in stated if isinstance(own, dict) for name in own)
     columns = {}
     for key in sorted({"benchmark_id", "model_id", *NEEDS, *(canonical(k) for k in keys)}):
         coder = Coder()
-        coder.add([_field(record, key, file) for record in file.records])
+        coder.add([_field(record, key, file, dimensions) for record in file.records])
         columns[key] = coder.column()
     values = np.array([math.nan if s is None else s for s in scores], np.float64)
     return ScoreTable(metric_id=metric, values=values, columns=columns, lower_is_better=of_summary(metric, file.summary))
@@ -70,7 +72,7 @@ def merged(tables: Sequence[ScoreTable]) -> ScoreTable:
     return ScoreTable(metric_id=metric, values=np.concatenate([t.values for t in tables]), columns=columns, lower_is_better=less)
 
 
-def _field(record: dict[str, Any], key: str, file: ResultFile) -> Any:
+def _field(record: dict[str, Any], key: str, file: ResultFile, dimensions: frozenset[str]) -> Any:
     name = _FIELDS.get(key, key)
     if name in record:
         value = record[name]
@@ -79,12 +81,10 @@ def _field(record: dict[str, Any], key: str, file: ResultFile) -> Any:
         return record.get("outcome") == Outcome.TRUNCATED.value
     if key in _ABSENT:
         return _ABSENT[key]
-    dimensions = record.get("dimensions")
-    if isinstance(dimensions, dict) and key in dimensions:
-        return dimensions[key]
-    texts = {k for k, v in record.items() if isinstance(v, str) and k not in ("model_answer", "error")}
-    every = {k for r in file.records if isinstance(r.get("dimensions"), dict) for k in r["dimensions"]}
-    if key in every:
-        return None
-    known = sorted(texts | every | {"attempt"})
+    own = record.get("dimensions")
+    if isinstance(own, dict) and key in own:
+        return own[key]
+    if key in dimensions:
+        return None  # this record has none of a dimension that others have
+    known = sorted({k for k, v in record.items() if isinstance(v, str) and k not in ("model_answer", "error")} | dimensions)
     raise ConfigError(f"{file.path}: records have no {key!r} to group by; they have: {', '.join(known)}")

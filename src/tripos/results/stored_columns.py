@@ -94,7 +94,7 @@ def read_candidates(
         joined, count, values, labels = database.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {part.sql}", part.parameters)[0]
         keys.append(_keys(joined, count))
         numbers.append(np.array(_floats(f"[{values}]"), np.float64) if values else np.full(count, np.nan))
-        coder.add(_texts(labels)) if labels else coder.add_constant(None, count)
+        coder.add_constant(None, count) if label is None else coder.add(_texts(labels) if labels else [])  # PostgreSQL: NULL for no rows
     return _sorted(Candidates(np.concatenate(keys), np.concatenate(numbers), coder.column()))
 
 

@@ -125,7 +125,7 @@ def changed(component: Any, settings: Mapping[str, Any], what: str) -> Any:
 
 
 async def _plan(source: RunRow, change: Change, endpoints: Endpoints, reader: Reader) -> tuple[Plan, Any]:
-    spec = _changed_spec(spec_of(_recorded(source), source.run_id), change)
+    spec = changed_spec(spec_of(_recorded(source), source.run_id), change)
     entry, benchmark = _changed_benchmark(*compose(spec), change)
     instruments, judge = await instruments_of(spec, benchmark, endpoints)
     overlay = overlay_of(benchmark, judge)
@@ -160,13 +160,14 @@ def _recorded(run: RunRow) -> dict[str, Any]:
     return {**msgspec.json.decode(run.config, type=dict[str, Any]), "benchmark": run.benchmark}
 
 
-def _changed_spec(spec: RunSpec, change: Change) -> RunSpec:
+def changed_spec(spec: RunSpec, change: Change) -> RunSpec:
+    """The settings of a run with another judge, or another use of it."""
     named = dict(change.judge)
     model: dict[str, Any] = {name: named.pop(name) for name in ("engine", "base_url", "api_key_env") if name in named}
     if "model" in named:
         model["name"] = named.pop("model")
-    if "base_url" in model or "engine" in model:  # where the judge was before says nothing of where this one is
-        model = {"engine": None, "base_url": None, **model}
+    if "base_url" in model or "engine" in model:  # where the judge was before, and its key, say nothing of where this one is
+        model = {"engine": None, "provider": None, "base_url": None, "api_key_env": None, **model}
     judge = replace(spec.judge, model=replace(spec.judge.model, **model), **named)
     return replace(spec, judge=judge, choice_judge=change.choice_judge or spec.choice_judge)
 

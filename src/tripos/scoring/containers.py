@@ -152,7 +152,7 @@ async def build(folder: Path, tag: str, *, seconds: float) -> None:
     Raises:
         ScorerError: it could not be built in that time.
     """
-    ended = await docker(["build", "--quiet", "--tag", tag, str(folder)], seconds=seconds)
+    ended = await docker(["build", "--quiet", "--force-rm", "--tag", tag, str(folder)], seconds=seconds)
     if ended.returncode != 0:
         why = "it ran out of time" if ended.returncode is None else _message(ended)
         raise ScorerError(f"the image of {folder} could not be built: {why}")

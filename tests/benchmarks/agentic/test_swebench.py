@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from container_engine import containers
 from shared_data import shared
 from tripos.benchmarks.agentic import swebench as swebench_module
 from tripos.benchmarks.agentic.swebench import ask, files_found, listed_tests, own_instance, read_report, swebench, to_sample, well_formed
@@ -20,7 +21,6 @@ from tripos.core.errors import ConfigError, DatasetError, SandboxError, ScorerEr
 from tripos.core.records import Completion, Outcome, Sample, Verdict
 from tripos.runs.calibration import calibrate
 from tripos.scoring import harness
-from tripos.scoring.containers import docker
 from tripos.scoring.patches import parse
 from tripos.scoring.scorer import Answer, Instruments
 
@@ -147,7 +147,7 @@ WORKDIR /testbed
 def stools(container_engine: dict[str, str], session_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The image of our own instance."""
     pytest.importorskip("swebench", reason="pip install swebench")
-    folder, tag = tmp_path_factory.mktemp("stools"), "tripos-tests-stools:1"
+    folder, tag = tmp_path_factory.mktemp("stools"), f"{session_image}-stools"
     (folder / "stool.py").write_text(own_instance().metadata["repository"]["files"]["stool.py"])
     (folder / "Dockerfile").write_text(DOCKERFILE.format(image=session_image))
     environment = {**os.environ, **container_engine}
@@ -185,7 +185,7 @@ async def test_what_the_official_harness_finds_is_the_verdict(
     verdict = await graded(in_container(stools), answer, timeout_seconds=3.0)
     assert (verdict.is_correct, verdict.value, verdict.outcome) == (is_correct, float(is_correct), Outcome.SCORED), verdict.details
     assert {name: verdict.metrics[name] for name in metrics} == metrics
-    assert await harness_containers() == ""
+    assert containers(image) == []
 
 
 async def test_a_harness_that_breaks_leaves_the_sample_unscored(
@@ -205,11 +205,7 @@ async def test_a_harness_that_takes_too_long_is_ended_with_its_containers(stools
     monkeypatch.setattr(swebench_module, "SLACK_SECONDS", -594.0)
     with pytest.raises(ScorerError, match="did not end within 6 s"):
         await graded(in_container(stools), fix("while True: pass"), timeout_seconds=600.0)
-    assert await harness_containers() == ""
-
-
-async def harness_containers() -> str:
-    return (await docker(["ps", "--all", "--quiet", "--filter", "name=sweb"], seconds=60)).said
+    assert containers(image) == []
 
 
 async def test_no_patch_needs_no_container() -> None:

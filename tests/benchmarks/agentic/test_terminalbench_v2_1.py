@@ -16,6 +16,7 @@ from shared_data import shared
 from tripos.benchmarks.agentic.terminalbench_v2_1 import HarborReward, ask, megabytes, read_reward, read_task, terminalbench_v2_1
 from tripos.benchmarks.benchmark import Options
 from tripos.core.errors import ConfigError, DatasetError, SandboxError, ScorerError
+from tripos.core.identity import digest
 from tripos.core.records import Completion, Outcome, Sample, Verdict
 from tripos.runs.calibration import calibrate
 from tripos.scoring.containers import docker
@@ -120,7 +121,7 @@ async def test_a_script_is_played_and_then_tested(tmp_path: Path, image: str) ->
     wrong = await verdict_of(sample, "echo 4 > /app/n")
     assert (right.value, right.is_correct, right.metrics) == (1.0, True, {"one_script": 1.0})
     assert (wrong.value, wrong.is_correct, wrong.outcome) == (0.0, False, Outcome.SCORED)
-    assert containers() == []
+    assert containers(image) == []
 
 
 async def test_the_container_has_the_limits_of_its_task(tmp_path: Path, image: str) -> None:
@@ -157,7 +158,7 @@ async def test_tests_are_not_there_before_the_answer_has_ended(tmp_path: Path, i
 async def test_forged_rewards_and_broken_scripts_earn_nothing(tmp_path: Path, image: str, script: str) -> None:
     verdict = await verdict_of(make(tmp_path, image), script)
     assert (verdict.is_correct, verdict.value, verdict.outcome) == (False, 0.0, Outcome.SCORED)
-    assert containers() == []
+    assert containers(image) == []
 
 
 async def test_limits_of_time_are_kept(tmp_path: Path, image: str) -> None:
@@ -175,10 +176,10 @@ async def test_what_the_engine_cannot_do_is_ours(tmp_path: Path, image: str, mon
     with pytest.raises(ScorerError, match="could not be built"):
         await verdict_of(make(tmp_path / "b", ""), "true")
     playing = asyncio.create_task(verdict_of(make(tmp_path / "c", image), "echo 3 > /app/n; sleep 30"))
-    while not containers():
+    while not containers(image):
         await asyncio.sleep(0.05)
     await asyncio.sleep(1)
-    await docker(["kill", *containers()], seconds=60)
+    await docker(["kill", *containers(image)], seconds=60)
     with pytest.raises(ScorerError, match="gone"):
         await playing
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/socket")
@@ -191,8 +192,8 @@ async def test_an_image_is_built_where_none_is_named(tmp_path: Path, image: str)
     (tmp_path / "count" / "environment").mkdir()
     (tmp_path / "count" / "environment" / "Dockerfile").write_text(f"FROM {image}\nRUN echo 3 > /app/hint\n")
     assert (await verdict_of(sample, "cp /app/hint /app/n")).is_correct
-    built = (await docker(["image", "ls", "--quiet", "tripos-count"], seconds=60)).said.split()
-    assert len(built) == 1 and (await docker(["image", "rm", *built], seconds=60)).returncode == 0
+    built = f"tripos-count:{digest(str(tmp_path / 'count'))[:12]}"
+    assert (await docker(["image", "rm", built], seconds=60)).returncode == 0
 
 
 async def test_a_task_without_tests_is_invalid(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ def get_inputs(size="cpu"):
 def get_init_inputs():
     return []
 """
+NUMBERED = GELU.replace("return 0.5", "return torch.erf(x).abs().mean().item(), 0.5")
+NAMED = GELU.replace("return 0.5", "return dict(y=0.5").replace("(2.0)))", "(2.0))))")
 PRODUCT = """
 import torch
 from torch import nn

@@ -140,7 +140,7 @@ def to_sample(row: Mapping[str, Any], folder: Path) -> Sample:
 
 def ask(sample: Sample) -> str:
     """The task and how the answer must end; a file is named, its content is for the agent's tools."""
-    file_note = "".join(f"The file {a.name} belongs to this task and lies in your working directory.\n\n" for a in sample.attachments)
+    file_note = "".join(f"The file {a.name} belongs to this task.\n\n" for a in sample.attachments)
     return (
         f"{sample.question}\n\n{file_note}"
         "Explain how you get there, and end with one line of this form:\n"
