@@ -38,7 +38,7 @@ def container_engine() -> Iterator[dict[str, str]]:
     if _answers({}):
         yield {}
         return
-    with _private_engine() as environment:
+    with private_engine() as environment:
         yield environment
 
 
@@ -47,12 +47,7 @@ def session_image(container_engine: dict[str, str]) -> Iterator[str]:
     """An image with bash, git, the usual small programs and this interpreter; its working directory is /app."""
     tag = f"tripos-tests:{uuid.uuid4().hex}"
     environment = {**os.environ, **container_engine}
-    with tempfile.TemporaryFile() as content:
-        _write_image(content)
-        content.seek(0)
-        command = ["docker", "import", "--change", "WORKDIR /app", "--change", f"LABEL tests={tag}", "-", tag]
-        done = subprocess.run(command, stdin=content, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    make_image(tag, environment)
     yield tag
     for command in (["rm", "--force", tag], ["prune", "--force", "--filter", f"label=tests={tag}"]):
         subprocess.run(["docker", "image", *command], env=environment, capture_output=True, check=False)
@@ -64,6 +59,16 @@ def image(container_engine: dict[str, str], session_image: str, monkeypatch: pyt
     for name, value in container_engine.items():
         monkeypatch.setenv(name, value)
     return session_image
+
+
+def make_image(tag: str, environment: dict[str, str]) -> None:
+    """Gives the image to the engine that the environment names."""
+    with tempfile.TemporaryFile() as content:
+        _write_image(content)
+        content.seek(0)
+        command = ["docker", "import", "--change", "WORKDIR /app", "--change", f"LABEL tests={tag}", "-", tag]
+        done = subprocess.run(command, stdin=content, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def containers(image: str) -> list[str]:
@@ -79,7 +84,7 @@ def _answers(environment: dict[str, str]) -> bool:
 
 
 @contextmanager
-def _private_engine() -> Iterator[dict[str, str]]:
+def private_engine() -> Iterator[dict[str, str]]:
     """A `dockerd` with everything it has in a temporary directory, and no network but `none` and `host`."""
     if os.geteuid() != 0 or not shutil.which("dockerd"):
         pytest.skip("no Docker engine runs here, and only root can start a private one, with: apt-get install docker.io")

@@ -62,3 +62,11 @@ def test_without_a_store_the_settings_are_the_summarys(graded: Path) -> None:
     (graded / "out.jsonl.summary.json").unlink()
     run = tripos("reparse-judge", "--jsonl", "out.jsonl", "--benchmark-file", "names.py", "--store", "none.db", cwd=graded)
     assert run.returncode == 2 and "no stored judge reply could be read" in run.stderr, "of the benchmark's default scorer"
+
+
+def test_where_nothing_can_be_read_nothing_is_left_behind(graded: Path) -> None:
+    (graded / "out.jsonl.summary.json").unlink()  # of the benchmark's default scorer the grades mean nothing
+    before = (graded / "out.jsonl").read_bytes()
+    arguments = ("--jsonl", "out.jsonl", "--benchmark-file", "names.py", "--store", "none.db", "--in-place")
+    assert tripos("reparse-judge", *arguments, cwd=graded).returncode == 2
+    assert (graded / "out.jsonl").read_bytes() == before and not (graded / "out.jsonl.bak").exists()

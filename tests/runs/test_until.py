@@ -86,6 +86,12 @@ def test_ways_to_write_it(text: str, value: float) -> None:
     assert half_width(text) == pytest.approx(value)
 
 
+@pytest.mark.parametrize("text", ["0.5", "0", "70%"])
+def test_a_width_beyond_all_scores_is_an_error(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"0 and 0\.5"):
+        half_width(text)
+
+
 @pytest.mark.parametrize("text", ["", "±", "two", "-0.02", "0.02.1", "1e-2"])
 def test_other_ways_are_an_error(text: str) -> None:
     with pytest.raises(ConfigError, match=r"±0\.02"):

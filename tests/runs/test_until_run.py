@@ -30,7 +30,7 @@ def test_the_same_command_without_it_asks_only_for_the_rest(tmp_path: Path) -> N
         before = sum(server.stats()["asked"].values())
         again = tripos(*quiz(data, server.url, "--until", "0.08"), cwd=tmp_path)
         assert again.returncode == 0
-        assert sum(server.stats()["asked"].values()) - before <= 8, "it was sure already"
+        assert sum(server.stats()["asked"].values()) == before, "it was sure already"
         assert tripos(*quiz(data, server.url), cwd=tmp_path).returncode == 0
         assert sum(server.stats()["asked"].values()) == 600
     assert summary(tmp_path / "out.jsonl")["accuracy"] == 0.9
@@ -43,3 +43,13 @@ def test_clustered_samples_and_bad_widths_are_refused(tmp_path: Path) -> None:
     for width in ("0.7", "narrow"):
         run = tripos(*simulated, "--until", width, cwd=tmp_path)
         assert run.returncode == 2 and "--until" in run.stderr, run.stderr
+
+
+def test_a_width_that_cannot_be_leaves_what_is_there_alone(tmp_path: Path) -> None:
+    data = write_questions(tmp_path / "quiz.jsonl", 8)
+    with fake_server() as server:
+        assert tripos(*quiz(data, server.url), cwd=tmp_path).returncode == 0
+        before = summary(tmp_path / "out.jsonl")
+        for width in ("0.7", "0", "50%"):
+            assert tripos(*quiz(data, server.url, "--until", width), cwd=tmp_path).returncode == 2
+    assert summary(tmp_path / "out.jsonl") == before

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from pathlib import Path
 
 import pytest
 
-from container_engine import containers
+from container_engine import containers, make_image, private_engine
 from tripos.core.errors import ScorerError
 from tripos.scoring.containers import MOST_OUTPUT, MOST_PROCESSES, build, container, docker, image_missing
 
@@ -99,6 +101,19 @@ async def test_an_engine_that_stops_answering_is_our_failure(image: str, monkeyp
             with pytest.raises(ScorerError, match="could not be started"):
                 async with container(image):
                     pass
+
+
+async def test_an_engine_that_goes_down_in_the_middle_is_our_failure(image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.ExitStack() as stack:
+        other = stack.enter_context(private_engine())
+        monkeypatch.setenv("DOCKER_HOST", other["DOCKER_HOST"])
+        await asyncio.to_thread(make_image, "tripos-tests:other", dict(os.environ))
+        async with container("tripos-tests:other", network=False) as box:
+            running = asyncio.create_task(box.run(["sleep", "30"], seconds=60))
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(stack.close)
+            with pytest.raises(ScorerError, match="gone or does not answer"):
+                await running
 
 
 async def test_what_the_client_complains_of_is_in_no_file(image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

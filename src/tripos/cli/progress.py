@@ -53,7 +53,7 @@ class Progress(Watcher):
         self.number += 1
         self._plan, self._tally = plan, tally
         if self._live is None:
-            print(f"{self._name()}: {plan.planned} to do -> {plan.spec.output_path()}", file=sys.stderr)
+            print(f"{self._name()}: {plan.planned} planned -> {plan.spec.output_path()}", file=sys.stderr)
 
     def ended(self, result: RunResult) -> None:
         tally = result.tally

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tripos.core.errors import ConfigError, SandboxError
+from tripos.core.errors import ConfigError, SandboxError, unknown
 from tripos.kernels.contract import read_contract
 from tripos.kernels.devices import shown_to_worker
 from tripos.kernels.isolation.box import Box, Job, Timing, cores
@@ -26,6 +27,7 @@ from tripos.kernels.scoring import timing_detail
 
 KEPT_TIMES = 60
 MOST_CHARACTERS = 1_000_000  # of a solution
+RULES = ("calibrated", "dtype", "strict")  # those of `isolation.inside.compare`, which needs torch
 CPU_ENVIRONMENT = {"TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
@@ -58,8 +60,17 @@ class Conditions:
     timeout_seconds: float = 120.0
 
     def __post_init__(self) -> None:
-        for name, value, least in (("input sets", self.input_sets, 1), ("threads", self.threads, 1), ("timeout", self.timeout_seconds, 1)):
-            if value < least:
+        if self.rule not in RULES:
+            raise ConfigError(unknown("rule", self.rule, RULES))
+        limits: list[tuple[str, float, float]] = [
+            ("input sets", self.input_sets, 1),
+            ("threads", self.threads, 1),
+            ("timeout", self.timeout_seconds, 1),
+        ]
+        limits += [(name, value, 0) for name, value in (("rtol", self.rtol), ("atol", self.atol)) if value is not None]
+        limits += [("budget", self.timing.budget_seconds, 0.05), ("precision", self.timing.precision, 0.0)] if self.timing else []
+        for name, value, least in limits:
+            if not least <= value < math.inf:
                 raise ConfigError(f"{name} = {value}: it must be at least {least}")
         if self.device == "cpu" and self.threads > cores():
             raise ConfigError(f"threads = {self.threads}, but there are {cores()} cores here")

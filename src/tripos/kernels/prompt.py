@@ -60,7 +60,7 @@ def kernel_prompt(source: str, dsl: str, *, arch: str, device: str, threads: int
         arch: hardware, as a name.
         device: cpu, cuda or npu.
     """
-    where = f"a {arch} CPU with {threads} thread{'s' if threads != 1 else ''}" if device == "cpu" else f"{arch} ({device})"
+    where = f"a CPU ({arch}) with {threads} thread{'s' if threads != 1 else ''}" if device == "cpu" else f"{arch} ({device})"
     return f"""The Python module below defines a PyTorch model `Model`, and functions that make its inputs. Write a module that computes \
 the same, faster, on {where}.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -90,16 +91,19 @@ def print_groups(title: str, groups: dict[str, dict[str, Any]]) -> None:
 def print_suite(results: Sequence[RunResult]) -> None:
     """One row a run, failed ones with their reason."""
     rows = []
+    alike = Counter((r.spec.benchmark, r.spec.model.name) for r in results)
     for r in results:
-        s = r.summary
+        s, model = r.summary, r.spec.model.name
+        if alike[r.spec.benchmark, model] > 1:
+            model = f"{model} ({r.spec.output_path().name})"
         if s is None:
-            rows.append([r.spec.benchmark, r.spec.model.name, r.status, None, None, None, None, r.error or ""])
+            rows.append([r.spec.benchmark, model, r.status, None, None, None, None, r.error or ""])
             continue
         interval = s["accuracy_interval"]
         span = f"[{shown(interval['lower'])}, {shown(interval['upper'])}]" if interval.get("lower") is not None else None
         scored = f"{s['scored_samples']}/{s['planned']}"
         why = "; ".join(f"{n} {kind}" for kind, n in s["error_kinds"].items())
-        rows.append([r.spec.benchmark, r.spec.model.name, r.status, s["accuracy"], span, scored, s["mean_latency_seconds"], why])
+        rows.append([r.spec.benchmark, model, r.status, s["accuracy"], span, scored, s["mean_latency_seconds"], why])
     columns = ["Benchmark", "Model", "Status", "Accuracy", "95 % interval", "Scored", "Latency s", "Trouble"]
     print_table("Suite", columns, rows, right=(3, 5, 6))
     notices = {n for r in results if r.summary is not None for n in r.summary["notices"] if n.startswith("SIMULATED")}

@@ -62,6 +62,8 @@ class Feed:
             if self._ended or self.stopping():
                 return None
             await asyncio.shield(self._fetch())
+            if self.stopping():  # what is done already may be all that is wanted
+                return None
         if len(self._jobs) < self._chunk // 2 and not self._ended:
             self._fetch()
         return self._jobs.popleft()
@@ -110,6 +112,7 @@ class Feed:
         present = self.reader.in_run(self.plan.run_id, [job.planned.record_id for job in chunk]) if statuses else {}
         verdicts = self.reader.verdicts(names, self.plan.overlay) if statuses else {}
         done: list[Ended] = []
+        ready: list[Job] = []
         for job in chunk:
             p = job.planned
             known = present.get((p.record_id, p.prompt_variant_id, p.attempt))
@@ -127,9 +130,12 @@ class Feed:
                 if status == "answered":
                     job.completion, job.graded = self.reader.completion(position), self.reader.answer_name(position)
                 self._held.append(job)
-                self._jobs.append(job)
+                ready.append(job)
         if done:
             self.writer.write(self.plan.run_id, (), then=lambda: self._tell(done))
+            if self.plan.spec.until is not None:  # a run that is sure asks nothing more
+                self.writer.flush()
+        self._jobs.extend(ready)
         self._ended = not chunk
         return not chunk or bool(fresh) or len(self._elsewhere) - left < len(chunk)
 

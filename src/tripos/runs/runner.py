@@ -128,6 +128,7 @@ class Runner:
 
     async def _run(self, plan: Plan, telemetry: Measuring | None) -> RunResult:
         spec, path = plan.spec, plan.spec.output_path()
+        until = Until(spec.until, per_item=spec.attempts) if spec.until is not None else None
         _log.debug("run %s: %d planned, endpoint %s, overlay %s", plan.run_id, plan.planned, plan.endpoint.engine.endpoint_id, plan.overlay)
         header = Header(
             benchmark=spec.benchmark, model=spec.model.name, backend=spec.backend, run_id=plan.run_id, seed=spec.seed, hardware=spec.model
@@ -141,7 +142,6 @@ class Runner:
         tally = Tally(plan.planned)
         self.watcher.planned(plan, tally)
         self.writer.write(plan.run_id, [_started(plan)])
-        until = Until(spec.until, per_item=spec.attempts) if spec.until is not None else None
         pipeline = Pipeline(plan, self.writer, header, _Ending(tally, file, self.watcher, until), telemetry)
         feed = self._feed(plan, tally, until)
         try:

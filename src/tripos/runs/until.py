@@ -32,8 +32,7 @@ class Until:
     def __init__(self, half_width: float, *, per_item: int = 1, alpha: float = 0.05) -> None:
         from tripos.results.sequential import ConfidenceSequence
 
-        if not 0 < half_width < 0.5:
-            raise ConfigError(f"--until {half_width}: the half width of an interval of scores lies between 0 and 0.5, as in --until ±0.02")
+        _check(half_width)
         self.half_width, self.per_item, self.sure = half_width, per_item, False
         self._sequence: ConfidenceSequence = ConfidenceSequence(alpha=alpha, target=half_width, grid=max(1_000, round(20 / half_width)))
         self._early: dict[int, float | None] = {}
@@ -87,9 +86,15 @@ def half_width(text: str) -> float:
     """The number of `±0.02`, `+-0.02`, `0.02` or `2%`.
 
     Raises:
-        ConfigError: it is none of these.
+        ConfigError: it is none of these, or as wide as all scores.
     """
     found = _WIDTH.fullmatch(text.strip())
     if found is None:
         raise ConfigError(f"--until {text!r}: write the half width of the interval, as in --until ±0.02 or --until 2%")
-    return float(found[1]) / (100 if found[2] else 1)
+    return _check(float(found[1]) / (100 if found[2] else 1))
+
+
+def _check(half_width: float) -> float:
+    if not 0 < half_width < 0.5:
+        raise ConfigError(f"--until {half_width:g}: the half width of an interval of scores lies between 0 and 0.5, as in --until ±0.02")
+    return half_width

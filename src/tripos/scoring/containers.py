@@ -121,8 +121,9 @@ async def container(
     limits = ["--cpus", f"{cpus:g}"] if cpus else []
     limits += ["--memory", f"{memory_mb}m"] if memory_mb else []
     limits += [] if network else ["--network", "none"]
+    limits += ["--pids-limit", str(MOST_PROCESSES), "--stop-timeout", "1"]
     # `sleep` is process 1, which no signal from inside can end: a script that kills whatever it can leaves the container to its check.
-    command = ["run", "--detach", "--pids-limit", str(MOST_PROCESSES), "--name", name, *limits, "--entrypoint", "sleep", image, "infinity"]
+    command = ["run", "--detach", "--name", name, *limits, "--entrypoint", "sleep", image, "infinity"]
     start = asyncio.create_task(docker(command, seconds=ENGINE_SECONDS))
     try:
         started = await asyncio.shield(start)

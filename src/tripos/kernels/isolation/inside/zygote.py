@@ -185,6 +185,10 @@ def main(descriptor: int) -> None:
     confine.die_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
     start = channel.receive()
+    if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):  # noqa: PTH110
+        sys.exit(
+            "this kernel does not list the children of processes (CONFIG_PROC_CHILDREN), so work behind a measurement could not be seen"
+        )
     for name in start["preload"]:
         __import__(name)
     zygote = Zygote(
