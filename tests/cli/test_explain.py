@@ -44,3 +44,18 @@ def test_the_default_way_of_asking_comes_first_and_others_by_name(folder: Path) 
 def test_an_attempt_or_way_that_is_not_there(folder: Path, more: tuple[str, str]) -> None:
     run = tripos("explain", "q1", *more, cwd=folder)
     assert run.returncode == 2 and "attempt 0 of variant aloud, attempt 0 of variant default" in run.stderr, run.stderr
+
+
+def test_a_candidate_id_names_one_answer_here_and_in_the_timeline(folder: Path) -> None:
+    ways = {}
+    for variant in ("default", "aloud"):
+        run = tripos("timeline", "q1", "--prompt-variant", variant, "--json", cwd=folder)
+        assert run.returncode == 0, run.stderr
+        found = json.loads(run.stdout)
+        assert found["lineage"]["prompt_template"] == variant
+        ways[variant] = found["candidate_id"]
+    for variant, candidate in ways.items():
+        shown = json.loads(tripos("explain", candidate[:12], "--json", cwd=folder).stdout)
+        assert shown["record"]["prompt_variant_id"] == variant
+    wrong = tripos("timeline", "q1", "--prompt-variant", "loud", cwd=folder)
+    assert wrong.returncode == 2 and "there are: aloud, default" in wrong.stderr

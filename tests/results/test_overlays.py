@@ -51,7 +51,7 @@ def test_two_runs_with_the_same_answers_scored_apart_must_be_told_apart(tmp_path
     path = tmp_path / "t.db"
     write_run(path, "m", [Made("a")])
     write_run(path, "m", [Made("a", 0.0)], overlay=OTHER, run_id="again", scored_only=True)
-    with pytest.raises(ConfigError, match="hold the same answers of m, scored in two ways"):
+    with pytest.raises(ConfigError, match="hold the same trials of m, scored in two ways"):
         BenchmarkResult.open(path).aggregate(group_by=[], metric_id="accuracy")
     for read in ("iter_trial_summaries", "iter_scores", "iter_trials", "iter_failures", "to_arrow", "export_json", "leaderboard"):
         with pytest.raises(ConfigError, match="scored in two ways"):

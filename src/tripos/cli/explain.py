@@ -16,17 +16,22 @@ from tripos.store.events import audits_of, completion_of
 from tripos.store.reading import Reader, RunRow, TrialRecord
 
 _LONGEST = 4000
+_SHORTEST = 6
+"""Hexadecimal digits that a beginning of a candidate id must have."""
 
 
 @click.command("explain")
-@click.argument("record_id")
+@click.argument("record_id", metavar="RECORD")
 @click.option("--run", "run_id", help="Run id, or its beginning.  [default: the newest run that has the record]")
 @click.option("--store", default=DEFAULT_STORE, show_default=True)
 @click.option("--attempt", default=0, show_default=True)
 @click.option("--prompt-variant", "variant", help="Way of asking.  [default: default, or the first that the run has]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(record_id: str, run_id: str | None, store: str, attempt: int, variant: str | None, as_json: bool) -> int:
-    """Prompt, answer, parse, score and why, of one record."""
+    """Prompt, answer, parse, score and why, of one record.
+
+    RECORD is a record id of the benchmark, or a candidate id (6 digits will do).
+    """
     reader = Reader(Database(store, read_only=True))
     run, trial = _find(reader, record_id, run_id, attempt, variant)
     facts = _facts(reader, run, trial)
@@ -46,11 +51,14 @@ def command(record_id: str, run_id: str | None, store: str, attempt: int, varian
 def _find(reader: Reader, record_id: str, run_id: str | None, attempt: int, variant: str | None) -> tuple[RunRow, TrialRecord]:
     runs = [reader.run(run_id)] if run_id else reader.runs()
     seen: dict[str, list[str]] = {}
+    named: tuple[RunRow, TrialRecord] | None = None  # by its candidate id
     for run in runs:
         found = None
         for trial in reader.trials(run.run_id, run.overlay):
             p = trial.planned
             seen.setdefault(p.record_id, []).append(f"attempt {p.attempt} of variant {p.prompt_variant_id}")
+            if named is None and len(record_id) >= _SHORTEST and p.candidate_id.startswith(record_id):
+                named = run, trial
             if (p.record_id, p.attempt) == (record_id, attempt) and variant in (None, p.prompt_variant_id):
                 found = trial if found is None or p.prompt_variant_id == "default" else found
         if found is not None:
@@ -58,6 +66,8 @@ def _find(reader: Reader, record_id: str, run_id: str | None, attempt: int, vari
     if record_id in seen:
         there = ", ".join(sorted(set(seen[record_id]))[:20])
         raise ConfigError(f"{reader.database.name}: record {record_id!r} has no such attempt or variant; it has: {there}")
+    if named is not None:
+        return named
     raise ConfigError(f"{reader.database.name}: {unknown('record', record_id, seen)}")
 
 

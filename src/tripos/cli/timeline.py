@@ -26,6 +26,7 @@ _SHORTEST_WAIT_MS = 1.0
 @click.option("-b", "--benchmark", help="Only this benchmark.")
 @click.option("-m", "--model", "models", multiple=True, help="Only this model; may be repeated.")
 @click.option("--attempt", type=click.IntRange(min=0), help="Which attempt of a record.")
+@click.option("--prompt-variant", "variant", help="Which way of asking.")
 @click.option("--trial", is_flag=True, help="All attempts of the trial.")
 @click.option("--scores", default="default", show_default=True, help="Scoring, by name or hash.")
 @click.option("--store", default=DEFAULT_STORE, show_default=True)
@@ -36,6 +37,7 @@ def command(
     benchmark: str | None,
     models: tuple[str, ...],
     attempt: int | None,
+    variant: str | None,
     trial: bool,
     scores: str,
     store: str,
@@ -49,7 +51,7 @@ def command(
     from tripos.results.timeline_view import view
 
     repo = Projections(store, run_ids=run_ids or None, benchmark=benchmark, models=models or None, scores=scores)
-    found = view(repo, record, "trial" if trial else "candidate", attempt=attempt)
+    found = view(repo, record, "trial" if trial else "candidate", attempt=attempt, variant=variant)
     if as_json:
         print_json(found)
     else:

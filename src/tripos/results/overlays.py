@@ -71,10 +71,10 @@ def named(config: dict[str, Any]) -> tuple[str, ...]:
 
 
 def scored_apart(runs: Sequence[tuple[str, str]], model: str) -> ConfigError:
-    """Two runs, each with its scoring, hold the same answers: which is meant cannot be guessed."""
+    """Two runs, each with its scoring, hold the same trials: which is meant cannot be guessed."""
     named = " and ".join(f"{run_id} ({overlay})" for run_id, overlay in runs)
     return ConfigError(
-        f"runs {named} hold the same answers of {model}, scored in two ways: name one of the runs, or one scoring with scores=… (--scores)"
+        f"runs {named} hold the same trials of {model}, scored in two ways: name one of the runs, or one scoring with scores=… (--scores)"
     )
 
 

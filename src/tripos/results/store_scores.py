@@ -61,7 +61,7 @@ def read_scores(database: Database, parts: Sequence[Part], wanted: Wanted) -> Sc
     """The table of a metric over runs; a candidate that two runs share is read once, from the newer one.
 
     Raises:
-        ConfigError: no such metric; or two runs hold the same answers scored in two ways.
+        ConfigError: no such metric; or two runs hold the same trials scored in two ways.
     """
     reading = _Reading(database, parts, wanted)
     for part in parts:

@@ -111,17 +111,20 @@ def load(database: Database, found: Found) -> StoredRecord:
     )
 
 
-def of_attempt(found: Sequence[Found], attempt: int, name: str) -> list[Found]:
-    """Those among them that are this attempt.
+def narrowed(found: Sequence[Found], name: str, *, attempt: int | None, variant: str | None) -> list[Found]:
+    """Those among them that are this attempt and this way of asking; None leaves it open.
 
     Raises:
-        ConfigError: there is no such attempt; lists those that there are.
+        ConfigError: there is no such attempt or prompt variant; lists those that there are.
     """
-    chosen = [f for f in found if f.attempt == attempt]
-    if not chosen:
-        there = ", ".join(map(str, sorted({f.attempt for f in found})))
-        raise ConfigError(f"{name!r} has no attempt {attempt}; there are: {there}")
-    return chosen
+    for what, wanted, of in (("attempt", attempt, "attempt"), ("prompt variant", variant, "prompt_variant_id")):
+        if wanted is None:
+            continue
+        there = sorted({getattr(f, of) for f in found})
+        found = [f for f in found if getattr(f, of) == wanted]
+        if not found:
+            raise ConfigError(f"{name!r} has no {what} {wanted}; there are: {', '.join(map(str, there))}")
+    return list(found)
 
 
 def one_candidate(found: Sequence[Found], name: str) -> Found:

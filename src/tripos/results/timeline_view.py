@@ -44,6 +44,7 @@ def view(
     record_type: RecordType | str = RecordType.CANDIDATE,
     *,
     attempt: int | None = None,
+    variant: str | None = None,
     transform_hash: str | None = None,
     evaluation_hash: str | None = None,
 ) -> RecordTimelineView:
@@ -51,15 +52,14 @@ def view(
 
     Args:
         record_id: a candidate id, a trial hash (or 6 digits or more of either), or the benchmark's own record id.
-        attempt: which attempt, where a record id has several.
+        attempt, variant: which attempt and prompt variant, where a record id has several.
 
     Raises:
         ConfigError: nothing or more than one thing is called so; lists what there is.
     """
     kind = RecordType.of(record_type)
     found = stored_record.find(repo, record_id, transform_hash=transform_hash, evaluation_hash=evaluation_hash)
-    if attempt is not None:
-        found = stored_record.of_attempt(found, attempt, record_id)
+    found = stored_record.narrowed(found, record_id, attempt=attempt, variant=variant)
     if kind is RecordType.CANDIDATE:
         return _Viewer(repo, [stored_record.load(repo.database, stored_record.one_candidate(found, record_id))], kind).view()
     whole = stored_record.one_trial(found, record_id)
