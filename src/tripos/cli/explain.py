@@ -10,14 +10,13 @@ import msgspec
 
 from tripos.core.errors import ConfigError, unknown
 from tripos.reports.tables import clean, out, print_json
+from tripos.results.stored_record import SHORTEST_ID
 from tripos.runs.spec import DEFAULT_STORE
 from tripos.store.database import Database
 from tripos.store.events import audits_of, completion_of
 from tripos.store.reading import Reader, RunRow, TrialRecord
 
 _LONGEST = 4000
-_SHORTEST = 6
-"""Hexadecimal digits that a beginning of a candidate id must have."""
 
 
 @click.command("explain")
@@ -57,7 +56,7 @@ def _find(reader: Reader, record_id: str, run_id: str | None, attempt: int, vari
         for trial in reader.trials(run.run_id, run.overlay):
             p = trial.planned
             seen.setdefault(p.record_id, []).append(f"attempt {p.attempt} of variant {p.prompt_variant_id}")
-            if named is None and len(record_id) >= _SHORTEST and p.candidate_id.startswith(record_id):
+            if named is None and len(record_id) >= SHORTEST_ID and p.candidate_id.startswith(record_id):
                 named = run, trial
             if (p.record_id, p.attempt) == (record_id, attempt) and variant in (None, p.prompt_variant_id):
                 found = trial if found is None or p.prompt_variant_id == "default" else found

@@ -85,7 +85,7 @@ def _run_of(path: Path) -> str:
     from tripos.core.errors import ConfigError
     from tripos.results.result_file import read_results
 
-    runs = {str(record["run_id"]) for record in read_results(path).records if record.get("run_id")}
+    runs = read_results(path).run_ids
     if len(runs) != 1:
         raise ConfigError(f"{path} is of {len(runs)} runs; name one by its id")
     return runs.pop()

@@ -37,6 +37,11 @@ class ResultFile:
         """Model of the records."""
         return str(self.records[0].get("model", "")) if self.records else str((self.summary or {}).get("model", ""))
 
+    @property
+    def run_ids(self) -> set[str]:
+        """The runs that the records name."""
+        return {str(record["run_id"]) for record in self.records if record.get("run_id")}
+
 
 def read_results(path: Path) -> ResultFile:
     """Reads a results file.

@@ -14,7 +14,7 @@ from tripos.store.events import Answered, Event, Failed, Scored, TrialPlanned, d
 if TYPE_CHECKING:
     from tripos.results.projections import Projections
 
-_SHORTEST = 6
+SHORTEST_ID = 6
 """Hexadecimal digits that a beginning of an id must have."""
 
 
@@ -76,7 +76,7 @@ def find(repo: Projections, name: str, *, transform_hash: str | None = None, eva
     found = [
         Found(*part, *row) for part in parts for row in repo.database.execute(f"SELECT {columns} AND record_id = ?", (_id(part.run), name))
     ]
-    if not found and len(name) >= _SHORTEST:
+    if not found and len(name) >= SHORTEST_ID:
         size = len(name)
         whole = {32: "candidate_id = ?", 64: "trial_hash = ?"}.get(size)  # compared twice as quickly as beginnings
         named, sought = (

@@ -96,7 +96,7 @@ def _scorer(file: ResultFile, run: RunRow | None) -> Any:
 
 def _run(file: ResultFile, reader: Reader | None) -> RunRow | None:
     """The run of the file in the store, None where it is not there or the file is of several."""
-    runs = {str(r["run_id"]) for r in file.records if r.get("run_id")}
+    runs = file.run_ids
     if reader is None or len(runs) != 1:
         return None
     known = {r.run_id: r for r in reader.runs()}

@@ -7,12 +7,14 @@ The samples of our own calibrations carry a directory with them, in which the sc
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tripos.benchmarks.agentic.environments import noted, reward_of
 from tripos.benchmarks.agentic.trajectory import Trajectory
-from tripos.benchmarks.local_files import shelved
+from tripos.benchmarks.local_files import digest_of, shelved
 from tripos.core.errors import DatasetError
 from tripos.core.records import JSON, Sample, Verdict
 from tripos.sandbox.choose import choose
@@ -49,7 +51,49 @@ def recorded_verdict(answer: Answer, path: Trajectory) -> Verdict:
     return graded(answer, reward, reward == 1, metrics={"one_script": 0.0}, details=details)
 
 
-def task_folder(key: str, data: Path | None, name: str, advice: str, *more: Path) -> Path:
+@dataclass(frozen=True)
+class TaskFolders:
+    """The tasks of a directory, one subdirectory each, by name.
+
+    Args:
+        name: the file that makes a directory a task; it is read by `read`.
+        hashed: files of a task that the fingerprint covers, `name` among them.
+        advice: how to get the tasks. more: places to look at where neither `data` nor `TRIPOS_DATA_DIR` names one.
+    """
+
+    key: str
+    name: str
+    read: Callable[[Path], Sample]
+    hashed: tuple[str, ...]
+    advice: str
+    data: Path | None = None
+    more: tuple[Path, ...] = ()
+    endless: bool = False
+
+    def __iter__(self) -> Iterator[Sample]:
+        for path in _task_files(self.folder(), self.name):
+            try:
+                yield self.read(path.parent)
+            except (DatasetError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+                said = str(error) if isinstance(error, DatasetError) else f"{type(error).__name__}: {error}"
+                raise DatasetError(f"{path}: this task cannot be used: {said}") from error
+
+    def folder(self) -> Path:
+        """The directory of the tasks.
+
+        Raises:
+            DatasetError: it is not there; says how to get it.
+        """
+        return _task_folder(self.key, self.data, self.name, self.advice, *(place.expanduser() for place in self.more))
+
+    def fingerprint(self) -> dict[str, str | int | None]:
+        """The SHA-256 of the hashed files."""
+        folder = self.folder()
+        files = [path for name in self.hashed for path in _task_files(folder, name) if path.is_file()]
+        return {"source": str(folder), "revision": None, "digest": digest_of(tuple(files)), "tasks": len(_task_files(folder, self.name))}
+
+
+def _task_folder(key: str, data: Path | None, name: str, advice: str, *more: Path) -> Path:
     """The directory whose subdirectories are tasks, that is, hold a file `name`; also looked for in its `tasks/`.
 
     Args:
@@ -67,15 +111,9 @@ def task_folder(key: str, data: Path | None, name: str, advice: str, *more: Path
     raise DatasetError(f"{key}: {where}; {advice}")
 
 
-def task_files(folder: Path, name: str) -> list[Path]:
+def _task_files(folder: Path, name: str) -> list[Path]:
     """The files `name` of all tasks, by the task's name."""
     return sorted(folder.glob(f"*/{name}"))
-
-
-def reject(where: Path, error: Exception) -> DatasetError:
-    """The error of a task that cannot be used."""
-    said = str(error) if isinstance(error, DatasetError) else f"{type(error).__name__}: {error}"
-    return DatasetError(f"{where}: this task cannot be used: {said}")
 
 
 def labels(row: dict[str, Any]) -> dict[str, str]:

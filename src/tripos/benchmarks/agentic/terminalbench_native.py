@@ -35,18 +35,15 @@ from tripos.benchmarks.agentic.one_script import (
     ANSWERS,
     CARRIED,
     INSTRUCTION,
+    TaskFolders,
     carried_score,
     labels,
     recorded_verdict,
-    reject,
-    task_files,
-    task_folder,
 )
 from tripos.benchmarks.agentic.terminalbench import LastScript, ask
 from tripos.benchmarks.agentic.trajectory import trajectory
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.local_files import digest_of
-from tripos.core.errors import DatasetError, ScorerError
+from tripos.core.errors import ScorerError
 from tripos.core.records import JSON, Outcome, Sample, Verdict
 from tripos.scoring.harness import Bench, docker_missing, run_harness
 from tripos.scoring.scorer import Answer, Instruments, Opened, scorer
@@ -101,7 +98,15 @@ def terminalbench_native(options: Options) -> Benchmark:
     """Instruction in, one script out, played by the official harness."""
     refuse(KEY, options, "split", "subset", "shots", "judge")
     return Benchmark(
-        samples=NativeTasks(options.data),
+        samples=TaskFolders(
+            KEY,
+            "task.yaml",
+            read_task,
+            ("task.yaml", "run-tests.sh", "tests/*"),
+            ADVICE,
+            options.data,
+            (Path("~/.cache/terminal-bench").joinpath(*DATASET),),
+        ),
         prompt=ask,
         transform=LastScript(),
         scorer=NativeHarness(answers=answers_of(KEY, options), python=options.setting("python", sys.executable)),
@@ -109,35 +114,6 @@ def terminalbench_native(options: Options) -> Benchmark:
         per_subject=("difficulty",),
         calibration=calibration,
     )
-
-
-@dataclass(frozen=True)
-class NativeTasks:
-    """The tasks of a directory, by name."""
-
-    data: Path | None = None
-    endless: bool = False
-
-    def __iter__(self) -> Iterator[Sample]:
-        for path in task_files(self.folder(), "task.yaml"):
-            try:
-                yield read_task(path.parent)
-            except (DatasetError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
-                raise reject(path, error) from error
-
-    def folder(self) -> Path:
-        """The directory of the tasks.
-
-        Raises:
-            DatasetError: it is not there; says how to get it.
-        """
-        return task_folder(KEY, self.data, "task.yaml", ADVICE, Path.home().joinpath(".cache", "terminal-bench", *DATASET))
-
-    def fingerprint(self) -> dict[str, str | int | None]:
-        """The SHA-256 of task files and test scripts."""
-        folder = self.folder()
-        files = [path for name in ("task.yaml", "run-tests.sh", "tests/*") for path in task_files(folder, name) if path.is_file()]
-        return {"source": str(folder), "revision": None, "digest": digest_of(tuple(files)), "tasks": len(task_files(folder, "task.yaml"))}
 
 
 def read_task(folder: Path) -> Sample:

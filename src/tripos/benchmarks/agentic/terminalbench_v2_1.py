@@ -34,18 +34,14 @@ from tripos.benchmarks.agentic.one_script import (
     ANSWERS,
     CARRIED,
     INSTRUCTION,
+    TaskFolders,
     carried_score,
     labels,
     recorded_verdict,
-    reject,
-    task_files,
-    task_folder,
 )
 from tripos.benchmarks.agentic.terminalbench import LastScript, ask
 from tripos.benchmarks.agentic.trajectory import trajectory
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.local_files import digest_of
-from tripos.core.errors import DatasetError
 from tripos.core.identity import digest
 from tripos.core.records import JSON, Outcome, Sample, Verdict
 from tripos.scoring.containers import SCRIPT, Container, build, container
@@ -55,6 +51,7 @@ from tripos.scoring.structured import graded, unreadable
 
 KEY = "terminalbench-v2.1"
 REPOSITORY = "https://github.com/harbor-framework/terminal-bench-2"
+ADVICE = f"get them with: git clone {REPOSITORY}, then --data terminal-bench-2"
 REWARDS = ("/logs/verifier/reward.txt", "/logs/verifier/reward.json")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", re.IGNORECASE)
 _MEGABYTES = {"": 1 / 2**20, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1 << 20}
@@ -76,7 +73,7 @@ def terminalbench_v2_1(options: Options) -> Benchmark:
     """Instruction in, one script out, played in the task's container."""
     refuse(KEY, options, "split", "subset", "shots", "judge")
     return Benchmark(
-        samples=HarborTasks(options.data),
+        samples=TaskFolders(KEY, "task.toml", read_task, ("task.toml", "instruction.md", "tests/test.sh"), ADVICE, options.data),
         prompt=ask,
         transform=LastScript(),
         scorer=HarborReward(answers=answers_of(KEY, options)),
@@ -84,35 +81,6 @@ def terminalbench_v2_1(options: Options) -> Benchmark:
         per_subject=("difficulty",),
         calibration=calibration,
     )
-
-
-@dataclass(frozen=True)
-class HarborTasks:
-    """The tasks of a directory, by name."""
-
-    data: Path | None = None
-    endless: bool = False
-
-    def __iter__(self) -> Iterator[Sample]:
-        for path in task_files(self.folder(), "task.toml"):
-            try:
-                yield read_task(path.parent)
-            except (DatasetError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
-                raise reject(path, error) from error
-
-    def folder(self) -> Path:
-        """The directory of the tasks.
-
-        Raises:
-            DatasetError: it is not there; says how to get it.
-        """
-        return task_folder(KEY, self.data, "task.toml", f"get them with: git clone {REPOSITORY}, then --data terminal-bench-2")
-
-    def fingerprint(self) -> dict[str, str | int | None]:
-        """The SHA-256 of instructions, settings and tests."""
-        folder = self.folder()
-        files = [path for name in ("task.toml", "instruction.md", "tests/test.sh") for path in task_files(folder, name)]
-        return {"source": str(folder), "revision": None, "digest": digest_of(tuple(files)), "tasks": len(task_files(folder, "task.toml"))}
 
 
 def read_task(folder: Path) -> Sample:
