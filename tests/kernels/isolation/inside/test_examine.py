@@ -32,7 +32,7 @@ async def test_fair_cases_have_no_findings(box: Box) -> None:
         (GELU.replace("torch.randn(192, 1024)", "torch.ones(192, 1024)"), ("error", "ignores_inputs")),
         (PRODUCT.replace("return x @ self.weight", "return x * 2"), ("error", "ignores_seed")),
         (GELU.replace("return 0.5 * x", "return torch.rand(1) * x"), ("error", "nondeterministic")),
-        (GELU.replace("return 0.5 * x", "import time; return time.time_ns() // 1000 % 97 * x"), ("error", "nondeterministic")),
+        (GELU.replace("return 0.5 * x", "import time; return time.time_ns() % 1_000_003 * x"), ("error", "nondeterministic")),
         (PRODUCT.replace("torch.randn(512, 256) / 16", "torch.ones(512, 256)"), ("warning", "constant_weights")),
     ],
 )

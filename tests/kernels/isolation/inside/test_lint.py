@@ -100,6 +100,16 @@ def test_a_reference_must_repeat_itself() -> None:
     assert [(f.severity, f.code) for f in task_findings(**wobbling)] == [("warning", "not_bitwise")]
 
 
+def test_a_reference_that_agrees_with_itself_by_chance_shows_it_in_double() -> None:
+    """Its double run is far off and makes the bound wide, so that two answers by chance may lie within it."""
+    case = runs(lambda x: x.sin())
+    chance = {**case, "exact": [case["exact"][0] * 5], "again": [case["base"][0] * 1.000001]}
+    assert codes(task_findings(**chance)) == []
+    assert codes(task_findings(**chance, exact_again=[case["exact"][0] * 4])) == ["nondeterministic"]
+    wobbling = {**case, "again": [case["base"][0] * (1 + 2e-7)], "exact_again": [case["exact"][0] * (1 + 1e-15)]}
+    assert codes(task_findings(**wobbling)) == []
+
+
 def test_input_sets_of_other_shapes_are_not_compared() -> None:
     case = runs(lambda x: x.sin())
     assert task_findings(**{**case, "other_inputs": [[torch.ones(3)]]}) == []

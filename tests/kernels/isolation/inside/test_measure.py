@@ -50,7 +50,7 @@ async def test_a_speedup_is_what_it_is(box: Box) -> None:
     record = await box.evaluate(job(case, SAME))
     ratio = record["baseline_ms"] / record["solution_ms"]
     assert record["speedup"] == pytest.approx(ratio, rel=0.3) and record["speedup"] > 2
-    assert record["rounds"] == 5 and len(record["all_baseline_ms"]) == len(record["all_solution_ms"]) == record["pairs"]
+    assert record["rounds"] in (5, 10) and len(record["all_baseline_ms"]) == len(record["all_solution_ms"]) == record["pairs"]
     back = await box.evaluate(job(GELU, case.replace("Model(", "ModelNew(")))
     assert math.isclose(back["speedup"] * record["speedup"], 1.0, rel_tol=0.5)
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tripos.kernels.isolation.inside.pairs import NOISY_WIDTH, T_QUANTILES, _rank, median, settled, speedup
+from tripos.kernels.isolation.inside.pairs import NOISY_WIDTH, ROUNDS, T_QUANTILES, _rank, median, settled, speedup, wants_more
 
 RATIOS = st.floats(1e-4, 1e4)
-ROUNDS = st.lists(st.lists(RATIOS, min_size=1, max_size=9), min_size=2, max_size=10)
+MEASURED = st.lists(st.lists(RATIOS, min_size=1, max_size=9), min_size=2, max_size=10)
 
 
-@given(ROUNDS)
+@given(MEASURED)
 def test_the_interval_holds_the_speedup_and_turns_round_with_the_sides(rounds: list[list[float]]) -> None:
     result = speedup(rounds)
     assert result.low is not None and result.high is not None
@@ -28,7 +28,7 @@ def test_the_interval_holds_the_speedup_and_turns_round_with_the_sides(rounds: l
         assert math.isclose(math.log(there.high), -math.log(back.low), rel_tol=1e-6, abs_tol=1e-6)
 
 
-@given(ROUNDS, st.floats(0.01, 100))
+@given(MEASURED, st.floats(0.01, 100))
 def test_a_candidate_twice_as_fast_doubles_everything(rounds: list[list[float]], factor: float) -> None:
     once, scaled = speedup(rounds), speedup([[factor * ratio for ratio in ratios] for ratios in rounds])
     for a, b in zip((once.ratio, once.low, once.high), (scaled.ratio, scaled.low, scaled.high), strict=True):
@@ -36,7 +36,7 @@ def test_a_candidate_twice_as_fast_doubles_everything(rounds: list[list[float]],
         assert math.isclose(math.log(b), math.log(a) + math.log(factor), rel_tol=1e-6, abs_tol=1e-6)
 
 
-@given(ROUNDS)
+@given(MEASURED)
 def test_one_wild_pair_in_a_round_of_three_changes_nothing(rounds: list[list[float]]) -> None:
     three = [[1.0, 1.0, ratios[0]] for ratios in rounds]
     assert speedup(three).ratio == 1.0
@@ -58,24 +58,38 @@ def test_a_wide_interval_is_noisy() -> None:
 def test_quantiles_are_students() -> None:
     stats = pytest.importorskip("scipy.stats")
     for freedom, quantile in enumerate(T_QUANTILES, start=1):
-        assert quantile == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-4)
+        assert quantile == pytest.approx(stats.t.ppf(0.975 if freedom < ROUNDS else 0.9875, freedom), rel=1e-4)
 
 
 def simulated(source: random.Random, shift: float, spread: float, outliers: float, pairs: int) -> list[list[float]]:
-    """Five rounds of a true speedup of 1: their memory lies differently, their pairs scatter, some pairs are far off."""
+    """As many rounds as are wanted of a true speedup of 1: their memory lies differently, their pairs scatter, some pairs are far off."""
 
     def ratio(here: float) -> float:
         return math.exp(here + source.gauss(0, spread) + (source.random() < outliers) * source.gauss(0, 6 * spread))
 
-    return [[ratio(here) for _ in range(pairs)] for here in (source.gauss(0, shift) for _ in range(5))]
+    rounds: list[list[float]] = []
+    while wants_more(rounds):
+        here = source.gauss(0, shift)
+        rounds.append([ratio(here) for _ in range(pairs)])
+    return rounds
 
 
-@pytest.mark.parametrize(("shift", "spread", "outliers", "pairs"), [(0.01, 0.01, 0.1, 15), (0.01, 0.05, 0.1, 15), (0.01, 0.05, 0.6, 5)])
+def test_five_rounds_more_are_wanted_where_five_are_noisy() -> None:
+    quiet, wild = [[1.0], [1.001], [0.999], [1.0], [1.0]], [[1.0], [1.5], [0.7], [1.0], [1.2]]
+    assert all(wants_more(quiet[:count]) for count in range(5)) and not wants_more(quiet)
+    assert all(wants_more(wild + quiet[:count]) for count in range(5)) and not wants_more(wild + quiet)
+
+
+@pytest.mark.parametrize(
+    ("shift", "spread", "outliers", "pairs"),
+    [(0.01, 0.01, 0.1, 15), (0.01, 0.05, 0.1, 15), (0.01, 0.05, 0.6, 5), (0.03, 0.01, 0.1, 15), (0.06, 0.05, 0.1, 15)],
+)
 def test_the_interval_covers_the_truth_as_often_as_it_says(shift: float, spread: float, outliers: float, pairs: int) -> None:
-    """Of all, and of those that are narrow enough to count: on a busy machine (the last setting) these are a lucky choice."""
+    """Of all; and of those that are narrow enough to count, where these are not a few lucky ones (in the last setting they are)."""
     source = random.Random(1)
     results = [speedup(simulated(source, shift, spread, outliers, pairs)) for _ in range(3000)]
-    for chosen in (results, [result for result in results if not result.noisy]):
+    narrow = [result for result in results if not result.noisy]
+    for chosen in (results, narrow) if shift < 0.06 else (results,):
         covered = sum((result.low or 0) <= 1.0 <= (result.high or 0) for result in chosen) / len(chosen)
         assert covered > 0.95 - 3 * math.sqrt(0.95 * 0.05 / len(chosen)), (covered, len(chosen))
 

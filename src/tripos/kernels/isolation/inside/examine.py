@@ -25,7 +25,9 @@ def examine(evaluation: Evaluation, reference: Held, carried: list[Any]) -> list
     base = expect(evaluation, reference, *first)
     exact = in_double(evaluation, reference, base)
     other_inputs = [expect(evaluation, reference, *each).leaves for each in others]
-    again = _as_a_copy(evaluation, evaluation.another_reference(carried), base)
+    copy = evaluation.another_reference(carried)
+    again = _as_a_copy(evaluation, copy, base)
+    exact_again = in_double(evaluation, copy, base)
     findings, other_weights = [], None
     if evaluation.weights:
         other = evaluation.another_reference(carried, seed=evaluation.job["input_seed"] + OTHER_SEED)
@@ -34,7 +36,7 @@ def examine(evaluation: Evaluation, reference: Held, carried: list[Any]) -> list
         else:
             other_weights = [expect(evaluation, other, *first).leaves]
     rule = compare.Rule.from_dict(evaluation.job["rule"])
-    findings += lint.task_findings(base.leaves, exact, again, other_inputs, other_weights, rule)
+    findings += lint.task_findings(base.leaves, exact, again, other_inputs, other_weights, rule, exact_again)
     return [finding.to_dict() for finding in findings]
 
 

@@ -19,7 +19,7 @@ import torch
 from . import compare, window
 from .descriptions import difference, dtype_of, likeness, shown, span, tensors
 from .held import Failed, Held
-from .pairs import Speedup, median, settled, speedup
+from .pairs import MOST_ROUNDS, ROUNDS, Speedup, median, settled, speedup, wants_more
 from .window import FIRST_SLOT, Look, Plan, Side
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ MOST_INPUT_BYTES = 96 << 20  # of one window
 PEEKS = 96  # positions a window
 INPUT_PEEKS = 16  # positions in each input that must stay as it is, of one call of a window
 FULL_SHARE = 1 / 8  # of the pairs after the first: a whole output is compared
-ROUNDS = 5
 WARM_PAIRS = 1
 LEAST_PAIRS = 5  # a round
 MOST_PAIRS = 400
@@ -62,7 +61,7 @@ def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[
     fresh = True
     while True:
         rounds: list[list[float]] = []
-        while len(rounds) < ROUNDS and not _out_of_time(evaluation, len(rounds)):
+        while wants_more(rounds) and not _out_of_time(evaluation, len(rounds)):
             if not fresh and not _is_dear(evaluation):
                 evaluation.end(candidate)
                 candidate = evaluation.candidate(carried)
@@ -80,7 +79,7 @@ def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[
 def _is_dear(evaluation: Evaluation) -> bool:
     """Whether building the candidate again for each round would take long, or more than it may take in all."""
     limits = evaluation.job["deadlines"]
-    most = min(DEAR_SECONDS, float(limits["load"]) / (2 * ROUNDS), float(limits["build"]) / (2 * ROUNDS))
+    most = min(DEAR_SECONDS, float(limits["load"]) / (2 * MOST_ROUNDS), float(limits["build"]) / (2 * MOST_ROUNDS))
     return evaluation.candidate_seconds > most
 
 

@@ -1,4 +1,4 @@
-"""Paired times of baseline and candidate: the speedup, its interval, and when a round may stop.
+"""Paired times of baseline and candidate: the speedup, its interval, when a round may stop, and whether more are wanted.
 
 A *pair* is the two measured one right after the other on the same inputs, so that what slows the machine slows both; a
 *round* is many pairs of the same two processes. Where a process's memory happens to lie makes it a per cent or more faster
@@ -14,9 +14,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+ROUNDS = 5
+MOST_ROUNDS = 2 * ROUNDS  # of a measurement that would be noisy otherwise
 NOISY_WIDTH = 0.10  # of the interval, relative to the speedup: wider is `noisy`
-# Two-sided 95 % quantiles of Student's t for 1, 2, … degrees of freedom.
-T_QUANTILES = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622)
+# Two-sided quantiles of Student's t for 1, 2, … degrees of freedom: 95 % up to five rounds; 97.5 % beyond, where there was a look before.
+T_QUANTILES = (12.7062, 4.3027, 3.1824, 2.7764, 3.1634, 2.9687, 2.8412, 2.7515, 2.685)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,14 @@ def speedup(rounds: Sequence[Sequence[float]]) -> Speedup:
     if rank is not None:
         low, high = min(low, everything[rank]), max(high, everything[-1 - rank])
     return Speedup(math.exp(mean), low, high, pairs, count)
+
+
+def wants_more(rounds: Sequence[Sequence[float]]) -> bool:
+    """Whether another round is to be measured: up to five, and five more if what these say is noisy.
+
+    Looked at once in between only: to go on until the interval happens to be narrow would favour those that are too narrow.
+    """
+    return len(rounds) < ROUNDS or (len(rounds) == ROUNDS and speedup(rounds).noisy) or ROUNDS < len(rounds) < MOST_ROUNDS
 
 
 def settled(ratios: Sequence[float], precision: float) -> bool:
