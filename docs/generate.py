@@ -249,7 +249,7 @@ def _field_type(kind: Any, describe: Callable[..., str]) -> str:
 
 
 def what_is_there() -> str:
-    """README: what this version has, and what its options and suites name beside, from the registries and the command line."""
+    """README: what this version has, and what its options name beside, from the registries and the command line."""
     from tripos.agents.tool import tools
     from tripos.backends.backend import backends
     from tripos.cli.main import COMMANDS
@@ -264,7 +264,7 @@ def what_is_there() -> str:
         ["Commands", _code(COMMANDS)],
         ["Sandboxes", "`bubblewrap`, else `docker`; `process`, which has no walls, is never chosen by itself"],
         ["Stores", "SQLite, PostgreSQL"],
-        ["Named, but not in this version", f"backends {_code(_backends_to_come())}; benchmarks {_code(_benchmarks_to_come())}"],
+        ["Named, but not in this version", f"backends {_code(_backends_to_come())}"],
     ]
     return table(["", "What there is"], rows)
 
@@ -279,14 +279,6 @@ def _backends_to_come() -> list[str]:
     from tripos.cli.options import BACKENDS
 
     return [name for name in BACKENDS if name not in backends and name not in ALIASES]
-
-
-def _benchmarks_to_come() -> list[str]:
-    """What the shipped suites name and nobody registered; such a row of a suite says so, the others run."""
-    from tripos.config.files import shipped, shipped_names
-    from tripos.config.suite import load_suite, unknown_benchmarks
-
-    return sorted({key for name in shipped_names() for key in unknown_benchmarks(load_suite(shipped(name)))})
 
 
 def coverage_words() -> str:

@@ -33,7 +33,7 @@ def postgresql_server() -> Iterator[str]:
     command(str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "tripos", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
     settings = f"-c listen_addresses='' -c unix_socket_directories={directory} -c fsync=off -c max_connections=40"
     try:
-        command(str(programs / "pg_ctl"), "start", "-w", "-D", str(data), "-l", str(directory / "log"), "-o", settings)
+        command(str(programs / "pg_ctl"), "start", "-w", "-t", "600", "-D", str(data), "-l", str(directory / "log"), "-o", settings)
         yield f"host={directory}&user=tripos"
         command(str(programs / "pg_ctl"), "stop", "-w", "-m", "immediate", "-D", str(data))
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PERF = ROOT / "benchmarks" / "perf"
 QUIZ = PERF / "mcq_benchmark.py"
+FOR_EVER = "86400000"
+"""Milliseconds that a server waits before it answers, unless it is told to go on."""
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass
@@ -28,7 +32,14 @@ class FakeServer:
 
     def stats(self) -> dict[str, Any]:
         """How often each question was asked and answered, and the faults that were dealt."""
-        with urllib.request.urlopen(f"{self.url}/stats", timeout=5) as reply:
+        return self._told("stats")
+
+    def go_on(self) -> None:
+        """Gives every answer that it holds back, and holds none back from now on."""
+        self._told("go-on")
+
+    def _told(self, path: str) -> dict[str, Any]:
+        with _direct.open(f"{self.url}/{path}", timeout=60) as reply:
             found: dict[str, Any] = json.load(reply)
         return found
 
@@ -51,6 +62,16 @@ def fake_server(*arguments: str) -> Iterator[FakeServer]:
         server.kill()
 
 
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port on which nobody listens and that nobody is given by chance; a server that asks for it by its number gets it."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        yield port
+
+
 def write_questions(path: Path, n: int, start: int = 0) -> Path:
     """Questions whose keys the fake server knows: of every ten consecutive ones it answers nine rightly."""
     with path.open("w") as file:
@@ -66,7 +87,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "NO_COLOR": "1", "COLUMNS": "200", **more}
 
 
-def tripos(*arguments: str, cwd: Path, timeout: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+def tripos(*arguments: str, cwd: Path, timeout: float = 300, **env: str) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     command = [sys.executable, "-m", "tripos", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment(**env), capture_output=True, text=True, timeout=timeout, check=False)
@@ -94,7 +115,27 @@ def summary(path: Path) -> dict[str, Any]:
     return found
 
 
-def wait_until(condition: Any, seconds: float = 20.0) -> None:
+def alive(process: int) -> bool:
+    """Whether a process of this machine is at work; one that has ended is not, though nobody may have asked for its status yet."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
+
+
+def family(process: int) -> list[int]:
+    """The process and all its descendants."""
+    found = [process]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            try:
+                found += [int(word) for word in task.read_text().split()]
+            except OSError:
+                continue
+    return found
+
+
+def wait_until(condition: Any, seconds: float = 120.0) -> None:
     """Waits for a condition."""
     deadline = time.monotonic() + seconds
     while not condition():

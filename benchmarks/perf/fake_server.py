@@ -5,7 +5,9 @@
 A question is known by the last `QID-<n>` in the request. The answer is "ANSWER: <letter>" with the letter "ABCD"[n % 4], but
 for n % 10 == 9 the next one, so that a set whose keys are "ABCD"[n % 4] scores exactly 0.9. Faults are drawn from the seed,
 the question and how often it was asked, so a run meets the same faults each time; a question never gets more than
-two faults in a row. `GET /stats` tells how often each question was asked and answered. With --judge every answer is a fixed text.
+two faults in a row. `GET /stats` tells how often each question was asked and answered; after `GET /go-on` no answer is held back for
+--latency-ms or a hang, and those that are come at once. With --judge every answer is a fixed text; with
+--fails-after N every request after the first N gets the status --fails-with.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 _QID = re.compile(rb"QID-(\d+)")
 
@@ -44,6 +48,7 @@ class Server(asyncio.Protocol):
     asked: Counter[str] = Counter()
     answered: Counter[str] = Counter()
     faults: Counter[str] = Counter()
+    held: dict[asyncio.TimerHandle, Callable[[], None]] = {}
     in_flight = peak = 0
     a: argparse.Namespace
     plan: Faults
@@ -71,6 +76,9 @@ class Server(asyncio.Protocol):
             cls = type(self)
             stats = {"asked": cls.asked, "answered": cls.answered, "faults": cls.faults, "peak": cls.peak}
             self.reply(200, json.dumps(stats).encode())
+        elif path.endswith(b"/go-on"):
+            self.go_on()
+            self.reply(200, b"{}")
         else:
             self.chat(body)
 
@@ -81,14 +89,33 @@ class Server(asyncio.Protocol):
         cls.asked[question] += 1
         cls.in_flight += 1
         cls.peak = max(cls.peak, cls.in_flight)
-        fault = self.plan.draw(question, cls.asked[question])
+        failing = 0 <= self.a.fails_after < sum(cls.asked.values())
+        fault = str(self.a.fails_with) if failing else self.plan.draw(question, cls.asked[question])
         if fault is not None:
             cls.faults[fault] += 1
         delay = self.a.latency_ms / 1000 + (self.plan.hang_seconds if fault == "hang" else 0.0)
-        if delay:
-            asyncio.get_running_loop().call_later(delay, self.finish, question, fault, b'"stream":true' in body)
-        else:
-            self.finish(question, fault, b'"stream":true' in body)
+        self.later(delay, partial(self.finish, question, fault, b'"stream":true' in body))
+
+    def later(self, delay: float, finish: Callable[[], None]) -> None:
+        cls = type(self)
+        if not delay:
+            finish()
+            return
+
+        def due() -> None:
+            del cls.held[timer]
+            finish()
+
+        timer = asyncio.get_running_loop().call_later(delay, due)
+        cls.held[timer] = finish
+
+    def go_on(self) -> None:
+        cls = type(self)
+        self.a.latency_ms = self.plan.hang_seconds = 0.0
+        held, cls.held = cls.held, {}
+        for timer, finish in held.items():
+            timer.cancel()
+            finish()
 
     def finish(self, question: str, fault: str | None, stream: bool) -> None:
         cls = type(self)
@@ -99,6 +126,8 @@ class Server(asyncio.Protocol):
             self.reply(429, b'{"error":{"message":"slow down"}}', f"retry-after: {self.plan.retry_after}\r\n".encode())
         elif fault == "500":
             self.reply(500, b'{"error":{"message":"overloaded"}}')
+        elif fault not in (None, "hang"):
+            self.reply(int(fault), b'{"error":{"message":"no longer"}}')
         else:
             cls.answered[question] += 1
             self.answer(question, stream)
@@ -134,6 +163,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--latency-ms", type=float, default=0.0)
     for name in ("p429", "p500", "reset", "hang"):
         parser.add_argument(f"--{name}", type=float, default=0.0, help="percent of the requests")
+    parser.add_argument("--fails-after", type=int, default=-1, help="requests after which all get the status --fails-with; -1: never")
+    parser.add_argument("--fails-with", type=int, default=401)
     parser.add_argument("--retry-after", default="0.2")
     parser.add_argument("--hang-seconds", type=float, default=30.0)
     parser.add_argument("--judge", default="", help="answer every request with this text")

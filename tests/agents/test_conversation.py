@@ -27,6 +27,19 @@ async def nap(seconds: float) -> str:
     return f"slept {seconds}"
 
 
+@tool("test_meet")
+async def meet(seconds: float) -> str:
+    """Waits until three are there, then sleeps."""
+    met.append(seconds)
+    while len(met) < 3:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(seconds)
+    return f"slept {seconds}"
+
+
+met: list[float] = []
+
+
 @tool("test_bug")
 def bug() -> str:
     """Has a bug."""
@@ -73,12 +86,11 @@ async def test_a_turn_without_usage_makes_the_sum_unknown() -> None:
 async def test_calls_of_one_turn_run_at_the_same_time_and_keep_their_order() -> None:
     def model(body: Body) -> Reply:
         seen = results(body)
-        return says(" | ".join(seen)) if seen else calls(*(("test_nap", {"seconds": s}) for s in (0.3, 0.1, 0.2)))
+        return says(" | ".join(seen)) if seen else calls(*(("test_meet", {"seconds": s}) for s in (0.3, 0.1, 0.2)))
 
+    met.clear()
     with scripted(model) as server:
-        began = time.perf_counter()
-        found = await hold(server, "test_nap")
-    assert time.perf_counter() - began < 0.55
+        found = await hold(server, "test_meet")
     assert found.text == "slept 0.3 | slept 0.1 | slept 0.2"
     assert [c["id"] for c in found.turns[0]["tool_calls"]] == ["r1c0", "r1c1", "r1c2"]
 
@@ -136,32 +148,30 @@ async def test_the_token_limit_counts_all_turns() -> None:
 
 
 async def test_the_time_limit_counts_the_model() -> None:
-    with scripted(in_order(calls(("think", {"thought": "a"})), says("late", delay_seconds=30))) as server:
-        began = time.perf_counter()
-        found = await hold(server, "think", seconds=0.4)
-    assert time.perf_counter() - began < 5
+    with scripted(in_order(calls(("think", {"thought": "a"})), says("late", delay_seconds=3600))) as server:
+        found = await hold(server, "think", seconds=4.0)
     assert (found.text, found.finish_reason) == ("", "limit")
-    assert found.turns[-1]["limit"] == "0.4 s, while the model answered" and len(found.turns) == 2
+    assert found.turns[-1]["limit"] == "4 s, while the model answered" and len(found.turns) == 2
     assert found.usage.prompt_tokens == 100, "the turn that came back"
 
 
 async def test_the_time_limit_counts_the_tools() -> None:
-    with scripted(in_order(calls(("test_nap", {"seconds": 30.0})), says("late"))) as server:
-        found = await hold(server, "test_nap", seconds=0.4)
-    assert found.finish_reason == "limit" and found.turns[0]["limit"] == "0.4 s, while a tool ran"
+    with scripted(in_order(calls(("test_nap", {"seconds": 3600.0})), says("late"))) as server:
+        found = await hold(server, "test_nap", seconds=4.0)
+    assert found.finish_reason == "limit" and found.turns[0]["limit"] == "4 s, while a tool ran"
     assert "result" not in found.turns[0]["tool_calls"][0]
 
 
 async def test_a_time_limit_before_the_first_reply() -> None:
-    with scripted(in_order(says("late", delay_seconds=30))) as server:
+    with scripted(in_order(says("late", delay_seconds=3600))) as server:
         found = await hold(server, seconds=0.2)
     assert (found.finish_reason, found.usage, found.latency_seconds) == ("limit", Usage(), None)
     assert found.started_at is not None
 
 
 async def test_a_server_in_trouble_is_never_the_models_limit() -> None:
-    with scripted(in_order(Reply("busy", status=500, delay_seconds=0.15))) as server, pytest.raises(EngineError, match="not to blame"):
-        await hold(server, seconds=0.2)
+    with scripted(in_order(Reply("busy", status=500, delay_seconds=1.5))) as server, pytest.raises(EngineError, match="not to blame"):
+        await hold(server, seconds=4.0)
 
 
 async def test_waiting_for_a_server_in_trouble_does_not_count_as_time() -> None:
@@ -170,11 +180,11 @@ async def test_waiting_for_a_server_in_trouble_does_not_count_as_time() -> None:
     def model(body: Body) -> Reply:
         asked.append(1)
         if turn(body) == 0 and len(asked) <= 2:
-            return Reply("busy", status=503, delay_seconds=0.25)
-        return calls(("think", {"thought": "a"})) if turn(body) == 0 else says("42", delay_seconds=0.1)
+            return Reply("busy", status=503, delay_seconds=2.0)
+        return calls(("think", {"thought": "a"})) if turn(body) == 0 else says("42", delay_seconds=1.5)
 
     with scripted(model) as server:
-        found = await hold(server, "think", seconds=0.65)
+        found = await hold(server, "think", seconds=5.2)
     assert found.text == "42" and [r["status"] for r in found.retries] == [503, 503]
 
 

@@ -102,9 +102,10 @@ def test_a_report_that_cannot_be_read_is_said_to_the_model(tmp_path: Path, repor
 
 
 async def test_limits_stop_a_program_and_are_told(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "PROGRAM_LIMITS", Limits(wall_seconds=1.0, output_bytes=1000))
+    monkeypatch.setattr(room, "PROGRAM_LIMITS", Limits(wall_seconds=4.0))
     endless = await call(home, "code_interpreter", code="open('kept.txt', 'w').write('x')\nwhile True: pass")
     assert "[stopped: it" in endless.text and "files it wrote are lost" in endless.text
+    monkeypatch.setattr(room, "PROGRAM_LIMITS", Limits(wall_seconds=120.0, output_bytes=1000))
     flood = await call(home, "code_interpreter", code="while True: print('x' * 1000)")
     assert "[stopped: it printed more" in flood.text
     assert home.names() == ["data.csv"]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tripos.agents import workspace as room
-from tripos.agents.tools.file_read import PAGE, file_read
+from tripos.agents.tool import PAGE
+from tripos.agents.tools.file_read import file_read
 from tripos.agents.tools.file_write import file_write
 from tripos.agents.workspace import ToolError, Workspace, workspace
 from tripos.core.records import Attachment

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_data import shared
-from tripos.benchmarks.local_files import locate
+from tripos.benchmarks.local_files import checkout, locate
 from tripos.benchmarks.sources import HubSource, huggingface
 from tripos.core.errors import DatasetError
 from tripos.core.records import Sample
@@ -139,6 +139,27 @@ def test_the_shelf_is_read_by_key_and_data_comes_before_it(tmp_path: Path, monke
     assert len(ids(source(write(tmp_path / "mine.jsonl")))) == 5
 
 
+def test_a_copy_of_a_repository_is_looked_through_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fits(folder: Path) -> bool:
+        return (folder / "a.md").is_file()
+
+    def found(data: Path | None) -> Path:
+        return checkout("set", data, ("deep/tasks", "."), fits, holds="deep/tasks/a.md", advice="get it")
+
+    monkeypatch.delenv("TRIPOS_DATA_DIR", raising=False)
+    with pytest.raises(DatasetError, match=r"^set: the tasks are not here; get it$"):
+        found(None)
+    copy = tmp_path / "set"
+    (copy / "deep/tasks").mkdir(parents=True)
+    with pytest.raises(DatasetError, match=rf"^set: {copy} holds no deep/tasks/a\.md; get it$"):
+        found(copy)
+    (copy / "a.md").touch()
+    monkeypatch.setenv("TRIPOS_DATA_DIR", str(tmp_path))
+    assert found(copy) == found(None) == copy
+    (copy / "deep/tasks/a.md").touch()
+    assert found(copy) == copy / "deep/tasks"
+
+
 def test_a_missing_path_and_a_strange_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"nowhere does not exist"):
         ids(source(tmp_path / "nowhere"))
@@ -226,7 +247,7 @@ def hub(tmp_path: Path, program: str) -> str:
         "HF_DATASETS_CACHE": str(tmp_path / "hf" / "datasets"),
     }
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False, env=environment, timeout=120
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False, env=environment, timeout=600
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

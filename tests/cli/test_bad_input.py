@@ -34,6 +34,28 @@ CASES = {
     "nothing to check": (("check",), "--all"),
     "bad number": (("run", "-b", "email_triage", *SIMULATED, "-n", "0"), "-n"),
     "no money": (("run", "-b", "email_triage", *SIMULATED, "--max-cost", "0"), "--max-cost"),
+    "one misspelt engine for all benchmarks": (
+        ("run-all", "-m", "x", "-e", "simulatd"),
+        "tripos: unknown engine 'simulatd'; did you mean 'simulated'?",
+    ),
+    "a suite without a name": (("run", "--config", ""), "--config is empty"),
+    "a number too large": (
+        ("run", "-b", "email_triage", *SIMULATED, "-n", "9" * 20),
+        "`max_samples`, given as a flag, must fit into 64 bits",
+    ),
+    "data that would change nothing": (
+        ("run", "-b", "email_triage", *SIMULATED, "--data", "x.jsonl"),
+        "data = 'x.jsonl' would change nothing",
+    ),
+    "a directory as recording": (("run", "-b", "email_triage", "-m", "x", "--replay", "."), "--replay . is a directory"),
+    "a model that the suite does not have": (
+        ("run", "--config", "quickstart", "-m", "x"),
+        "(a model that is not in the suite runs without the file)",
+    ),
+    "a level that is no number": (("compare", "a", "b", "--level", "nan"), "'nan'"),
+    "a margin that is no number": (("compare", "a", "b", "--margin", "nan"), "'nan' is not a finite number"),
+    "a margin without end": (("compare", "a", "b", "--margin", "inf"), "'inf' is not a finite number"),
+    "a gate that is no number": (("compare", "a", "b", "--fail-if-worse", "nan"), "'nan' is not a finite number"),
     "bad workers": (("run", "-b", "email_triage", *SIMULATED, "-w", "many"), "auto"),
 }
 
@@ -117,6 +139,27 @@ def test_a_damaged_results_file_names_its_line(tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").write_text('{"record_id": "a"}\n{"record_')
     run = tripos("summarize", "r.jsonl", cwd=tmp_path)
     assert run.returncode == 2 and "r.jsonl, line 2" in run.stderr
+
+
+@pytest.mark.parametrize("command", [("summarize",), ("report",), ("compare", "r.jsonl"), ("rescore",), ("reparse-judge", "--jsonl")])
+def test_a_results_file_that_is_not_utf8_names_its_line(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_bytes(b'{"record_id": "caf\xe9"}\n')
+    run = tripos(*command, "r.jsonl", cwd=tmp_path)
+    assert run.returncode == 2 and "r.jsonl, line 1" in run.stderr and "Traceback" not in run.stderr, run.stderr
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.json"])
+def test_rows_that_are_not_utf8_name_their_place(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b'[{"uuid": "caf\xe9"}]\n' if name == "r.json" else b'{"uuid": "caf\xe9"}\n')
+    run = tripos("run", "-b", "supergpqa", *SIMULATED, "--data", name, cwd=tmp_path)
+    assert run.returncode == 2 and name in run.stderr and "Traceback" not in run.stderr, run.stderr
+
+
+@pytest.mark.parametrize("command", [("rescore",), ("reparse-judge", "--jsonl")])
+def test_a_results_file_without_records_says_so(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").touch()
+    run = tripos(*command, "r.jsonl", cwd=tmp_path)
+    assert run.returncode == 2 and "r.jsonl holds no records" in run.stderr, run.stderr
 
 
 def test_no_sandbox_refuses_and_names_the_package(tmp_path: Path) -> None:

@@ -84,6 +84,20 @@ def test_a_submission_is_judged_and_ranked(here: Path, capsys: pytest.CaptureFix
     files = [str(path) for path in sorted((here / "out").glob("all_*.json"))]
     assert tripos("kernels", "leaderboard", *files, "-o", "board.html", "-o", "board.md") == 0
     assert "good" in (here / "board.md").read_text() and "<table" in (here / "board.html").read_text()
+    capsys.readouterr()
+    assert tripos("kernels", "leaderboard", *files) == 0
+    shown = capsys.readouterr().out
+    assert "Against the one above" in shown and "indistinguishable (" in shown, "a rank alone would be read as a difference"
+
+
+def test_a_long_reason_does_not_fill_the_screen(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loud = "class ModelNew:\n    def __init__(self, *given):\n        raise RuntimeError('z' * 100_000)\n"
+    submission(here / "mine", t1__scale=loud)
+    asked = ("kernels", "evaluate", "mine", "--cases-dir", "cases", "--tiers", "t1", "--budget", "0.1", "-o", "p.json")
+    assert tripos(*asked) == 1
+    assert 100 < capsys.readouterr().out.count("z") <= 300
+    (row,) = json.loads((here / "p.json").read_text())["performance_results"]
+    assert row["error"].count("z") > 300
 
 
 def test_the_payload_is_printed_as_the_seed_has_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,6 +137,7 @@ def test_a_model_is_asked_judged_and_its_best_attempts_kept(here: Path, capsys: 
         (("evaluate", "mine", "--cases-dir", "cases", "--team-name", "../up"), "team name"),
         (("evaluate", "mine", "--cases-dir", "cases", "--backend", "gpu"), "sees no cuda device"),
         (("evaluate", "mine", "--cases-dir", "cases", "--devices", "3"), "the CPU is one device"),
+        (("evaluate", "mine", "--cases-dir", "cases", "--dsl", "triton_cud"), "did you mean 'triton_cuda'?"),
         (("leaderboard", "nothing.json"), "nothing.json"),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from running import start, wait_until
+from running import alive, family, start, wait_until
 from tripos.cli.main import main
 from tripos.kernels.environment import torch_facts
 
@@ -158,18 +158,6 @@ RUN = ("kernels", "run", "-e", "simulated", "-m", "middling", "--model-option", 
        "--cases-dir", "cases", "--budget", "0.1", "-w", "2", "-o", "out.json")  # fmt: skip
 
 
-def family(process: int) -> list[int]:
-    """The process and all its descendants."""
-    found = [process]
-    for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += [int(word) for word in task.read_text().split()]
-            except OSError:
-                continue
-    return found
-
-
 def lines(folder: Path) -> int:
     return sum(file.read_bytes().count(b"\n") for file in (folder / "results").glob("kernels_*.jsonl"))
 
@@ -190,23 +178,23 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_the_same(tmp_path: Path) -> 
     for folder in (tmp_path / "whole", tmp_path / "killed"):
         case_directory(folder / "cases", *(f"t1/case{n}" for n in range(4)), "t2/other")
     whole = start(*RUN, cwd=tmp_path / "whole")
-    assert whole.wait(180) in (0, 1), whole.communicate()
+    assert whole.wait(1200) in (0, 1), whole.communicate()
     expected = judged(tmp_path / "whole")
     assert len(expected["attempts"]) == 10 and 0 < expected["successful_attempts"] < 10, expected
     where = tmp_path / "killed"
     for done in (0, 1, 3, 6):  # before the first is judged; then while others are being judged
         process = start(*RUN, cwd=where)
         if done == 0:
-            wait_until(lambda p=process.pid: len(family(p)) > 3, 60)  # its box is there
+            wait_until(lambda p=process.pid: len(family(p)) > 3)  # its box is there
         else:
-            wait_until(lambda n=done, p=process: lines(where) >= n or p.poll() is not None, 60)
+            wait_until(lambda n=done, p=process: lines(where) >= n or p.poll() is not None)
         everybody = family(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         assert process.returncode == -signal.SIGKILL, "it was at work"
-        wait_until(lambda them=everybody: not any(Path(f"/proc/{each}").exists() for each in them), 20)
+        wait_until(lambda them=everybody: not any(alive(each) for each in them))
     before = lines(where)
     last = start(*RUN, cwd=where)
     began = time.monotonic()
-    assert last.wait(180) in (0, 1), last.communicate()
+    assert last.wait(1200) in (0, 1), last.communicate()
     assert judged(where) == expected, (before, time.monotonic() - began)

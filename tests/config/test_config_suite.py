@@ -265,10 +265,10 @@ def test_a_server_given_by_hand_serves_every_model_and_every_external_backend(tm
     ("overrides", "said"),
     [
         ({"max_sample": 3}, "unknown override 'max_sample'; did you mean 'max_samples'?"),
-        ({"max_samples": 0}, "`max_samples`, given beside the suite, must be an integer of at least 1, got 0"),
+        ({"max_samples": 0}, "`max_samples`, given as a flag, must be an integer of at least 1, got 0"),
         ({"backend": "hermess"}, 'did you mean "hermes"?'),
-        ({"fresh": "yes"}, "`fresh`, given beside the suite, must be true or false"),
-        ({"concurrency": "3"}, "`concurrency`, given beside the suite, must be an integer"),
+        ({"fresh": "yes"}, "`fresh`, given as a flag, must be true or false"),
+        ({"concurrency": "3"}, "`concurrency`, given as a flag, must be an integer"),
         ({"model": "gpt-4"}, "unknown model 'gpt-4'; did you mean 'gpt-4o'?"),
         ({"benchmark": "gaja"}, "unknown benchmark 'gaja'; did you mean 'gaia'?"),
         ({"output": "o.jsonl"}, "--output o.jsonl names one file, but the suite has 12 runs"),

@@ -12,7 +12,7 @@ from pages import ROOT, Block, Command, blocks, commands, pages, tripos_calls
 from world import checkout, environment, model_server, shelf
 
 SERVER = re.compile(r"http://localhost:800[0-9]")
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 600
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 

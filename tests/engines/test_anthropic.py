@@ -280,10 +280,10 @@ async def test_a_cut_body_is_a_broken_connection() -> None:
 
 
 async def test_silence_within_a_stream_is_a_stall_and_a_slow_answer_is_not() -> None:
-    slow = Reply(chunks=events(BEGIN, *TEXT, *END), pause_seconds=0.1)
-    stuck = Reply(chunks=events(BEGIN, *TEXT, *END), pause_seconds=1.5)
+    slow = Reply(chunks=events(BEGIN, *TEXT, *END), pause_seconds=0.3)
+    stuck = Reply(chunks=events(BEGIN, *TEXT, *END), pause_seconds=3600)
     with serving({"/v1/messages": [slow, stuck]}) as fake:
-        engine = engine_for(fake, stream=True, stall_seconds=0.5)
+        engine = engine_for(fake, stream=True, stall_seconds=2.0)
         assert (await engine.generate(ASK, PARAMS)).text == "Hello é"
         with pytest.raises(EngineError) as caught:
             await engine.generate(ASK, PARAMS)
@@ -293,7 +293,7 @@ async def test_silence_within_a_stream_is_a_stall_and_a_slow_answer_is_not() -> 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_answer_that_takes_too_long_times_out(stream: bool) -> None:
-    with serving({"/v1/messages": [Reply(body=answer(), delay_seconds=1.0)]}) as fake:
+    with serving({"/v1/messages": [Reply(body=answer(), delay_seconds=3600)]}) as fake:
         engine = engine_for(fake, stream=stream, timeout_seconds=0.2)
         with pytest.raises(EngineError) as caught:
             await engine.generate(ASK, PARAMS)

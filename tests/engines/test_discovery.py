@@ -215,7 +215,7 @@ async def test_a_silent_server_delays_nobody_for_long(monkeypatch: pytest.Monkey
         monkeypatch.setenv("LMSTUDIO_HOST", server.url)
         began = time.perf_counter()
         assert [f.engine for f in await discover("m")] == ["lmstudio"]
-        assert time.perf_counter() - began < 5
+        assert time.perf_counter() - began < 30
 
 
 async def test_a_redirect_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -445,6 +445,7 @@ async def test_a_real_server_with_real_faults_answers_in_the_end() -> None:
         engine = OpenAICompatible(EngineSettings(model="m", base_url=server.url))
         made = Endpoint(engine, Limiter(1), policy=RetryPolicy(base_seconds=0.01))
         done = await made.generate(ASK, PARAMS)
+        ended = time.time()
         await engine.close()
     assert done.text == "at last"
     assert [(r["kind"], r["status"]) for r in done.retries] == [
@@ -453,7 +454,8 @@ async def test_a_real_server_with_real_faults_answers_in_the_end() -> None:
         ("connection", None),
         ("malformed", None),
     ]
-    assert done.latency_seconds is not None and done.latency_seconds < 0.5, "of the request that succeeded, without waits"
+    assert done.started_at is not None and done.started_at > done.retries[-1]["at"], "of the request that succeeded, without waits"
+    assert done.latency_seconds is not None and done.latency_seconds <= ended - done.started_at + 0.01
 
 
 async def test_every_try_has_its_times_and_the_wait_for_a_slot_is_known() -> None:
@@ -471,7 +473,7 @@ async def test_every_try_has_its_times_and_the_wait_for_a_slot_is_known() -> Non
     assert retries[0]["at"] - retries[0]["started_at"] >= 0.015 and retries[0]["backoff_seconds"] >= 0.045
     assert retries[1]["started_at"] >= retries[0]["at"], "one slot"
     assert first.queued_seconds is not None and second.queued_seconds is not None
-    assert first.queued_seconds < 0.015 < second.queued_seconds, "who came second waited for the slot"
+    assert second.queued_seconds > max(first.queued_seconds, 0.015), "who came second waited for the slot"
 
 
 async def test_a_request_that_fails_for_good_carries_all_its_tries() -> None:

@@ -246,14 +246,14 @@ async def test_a_cut_body_is_a_broken_connection() -> None:
 
 async def test_silence_within_a_stream_is_a_stall_and_a_slow_answer_is_not() -> None:
     bodies = events(answer({"text": "a"}, reason=None), answer({"text": "b"}, reason=None), answer({"text": "c"}))
-    assert (await ask(Reply(chunks=bodies, pause_seconds=0.2), stream=True, stall_seconds=0.5)).text == "abc"
-    error = await failing(Reply(chunks=bodies, pause_seconds=1.5), stream=True, stall_seconds=0.5)
+    assert (await ask(Reply(chunks=bodies, pause_seconds=0.9), stream=True, stall_seconds=2.0)).text == "abc"
+    error = await failing(Reply(chunks=bodies, pause_seconds=3600), stream=True, stall_seconds=0.5)
     assert (error.kind, error.retryable) == ("stalled", True)
 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_answer_that_takes_too_long_times_out(stream: bool) -> None:
-    error = await failing(Reply(body=answer(), delay_seconds=1.0), stream=stream, timeout_seconds=0.3)
+    error = await failing(Reply(body=answer(), delay_seconds=3600), stream=stream, timeout_seconds=0.3)
     assert (error.kind, error.retryable) == ("timeout", True)
 
 

@@ -27,7 +27,8 @@ USAGE = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+    proxies = [f"{what}_PROXY" for what in ("HTTP", "HTTPS", "ALL", "NO")]
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", *proxies, *map(str.lower, proxies)):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -195,8 +196,8 @@ async def test_an_answer_with_everything_the_server_said() -> None:
     assert done.usage == Usage(prompt_tokens=11, completion_tokens=3)
     assert done.ttft_seconds is None, "not streamed: not measured"
     assert done.cost_usd is None, "no price is known for a server of one's own"
-    assert done.latency_seconds is not None and 0.05 <= done.latency_seconds < 2
     assert done.started_at is not None and before <= done.started_at <= time.time()
+    assert done.latency_seconds is not None and 0.05 <= done.latency_seconds <= time.time() - before + 0.01
     assert done.raw is not None and json.loads(done.raw) == whole()
     assert not done.simulated
 
@@ -439,18 +440,18 @@ async def test_streams_share_a_connection() -> None:
 
 
 async def test_a_stream_without_a_byte_is_stalled() -> None:
-    error = await failure(Reply(chunks=[piece(content="4"), piece("stop"), DONE], pause_seconds=1), stream=True, stall_seconds=0.2)
+    error = await failure(Reply(chunks=[piece(content="4"), piece("stop"), DONE], pause_seconds=3600), stream=True, stall_seconds=0.2)
     assert (error.kind, error.retryable) == ("stalled", True) and "no byte for 0.2 s" in str(error)
 
 
 async def test_a_stream_that_never_begins_is_stalled() -> None:
-    error = await failure(Reply(chunks=[DONE], delay_seconds=1), stream=True, stall_seconds=0.2)
+    error = await failure(Reply(chunks=[DONE], delay_seconds=3600), stream=True, stall_seconds=0.2)
     assert (error.kind, error.retryable) == ("stalled", True)
 
 
 async def test_a_slow_stream_is_no_stall() -> None:
-    done = await answer(Reply(chunks=[*[piece(content="a")] * 8, piece("stop"), DONE], pause_seconds=0.1), stream=True, stall_seconds=0.4)
-    assert done.text == "a" * 8 and done.latency_seconds is not None and done.latency_seconds > 0.7
+    done = await answer(Reply(chunks=[*[piece(content="a")] * 8, piece("stop"), DONE], pause_seconds=0.3), stream=True, stall_seconds=2.0)
+    assert done.text == "a" * 8 and done.latency_seconds is not None and done.latency_seconds > 2.0
 
 
 async def test_a_long_silence_before_a_whole_answer_is_no_stall() -> None:
@@ -516,8 +517,8 @@ async def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], sec
 async def test_retry_after_may_be_a_date() -> None:
     from email.utils import formatdate
 
-    error = await failure(Reply(429, "", headers={"retry-after": formatdate(time.time() + 30, usegmt=True)}))
-    assert error.retry_after_seconds is not None and 27 < error.retry_after_seconds <= 30
+    error = await failure(Reply(429, "", headers={"retry-after": formatdate(time.time() + 600, usegmt=True)}))
+    assert error.retry_after_seconds is not None and 300 < error.retry_after_seconds <= 600
 
 
 async def test_a_redirect_is_not_followed_but_named() -> None:
@@ -803,16 +804,16 @@ async def test_a_request_that_ran_out_of_time_leaves_the_server_free(stream: boo
         with pytest.raises(EngineError, match=r"no answer within 0\.2 s") as caught:
             await engine.generate(ASK, GenerationParams())
         assert (caught.value.kind, caught.value.retryable) == ("timeout", True)
-        await asyncio.wait_for(left.wait(), 2)
+        await asyncio.wait_for(left.wait(), 60)
         await engine.close()
 
 
 async def test_a_request_that_was_dropped_leaves_the_server_free_when_its_time_is_over() -> None:
     async with silent() as (url, left):
-        engine = OpenAICompatible(settings(url, timeout_seconds=0.4))
+        engine = OpenAICompatible(settings(url, timeout_seconds=2.5))
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(engine.generate(ASK, GenerationParams()), 0.1)
-        await asyncio.wait_for(left.wait(), 2)
+            await asyncio.wait_for(engine.generate(ASK, GenerationParams()), 1.0)
+        await asyncio.wait_for(left.wait(), 60)
         await engine.close()
 
 

@@ -153,7 +153,7 @@ async def test_the_event_loop_never_waits(engine: Transformers) -> None:
 
 
 async def test_a_generation_that_takes_too_long_times_out_and_frees_the_engine(directory: Path) -> None:
-    engine = Transformers(EngineSettings(model=str(directory), timeout_seconds=0.3))
+    engine = Transformers(EngineSettings(model=str(directory), timeout_seconds=3.0))
     await engine.preflight()
     with pytest.raises(EngineError) as caught:
         await engine.generate(ASK, GenerationParams(max_tokens=8000))

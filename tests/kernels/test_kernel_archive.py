@@ -241,8 +241,8 @@ def test_a_directory_is_read_without_following_or_waiting(tmp_path: Path) -> Non
     os.mkfifo(root / "t1" / "pipe.py")
     (root / ".git").mkdir()
     (root / ".git" / "hook.py").write_text("x")
-    (root / "a/b/c/d/e").mkdir(parents=True)
-    (root / "a/b/c/d/e/deep.py").write_text("x")
+    (root / "a/b/c/d/e/f/g/h").mkdir(parents=True)
+    (root / "a/b/c/d/e/f/g/h/deep.py").write_text("x")
     found = dict(directory_members(root, lambda name: name.endswith(".py")))
     assert {str(place): content for place, content in found.items()} == {
         "t1/good.py": b"good",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from made_kernels import payload, record
 from tripos.core.errors import ConfigError
 from tripos.kernels.leaderboard import leaderboard, write_leaderboard
-from tripos.kernels.leaderboard_page import markdown, page
+from tripos.kernels.leaderboard_page import markdown, page, said_of_teams
 from tripos.kernels.team_result import TeamResult, result_of
 
 LABELS = [f"t{tier}/c{n}" for tier in (1, 2) for n in range(10)]
@@ -104,12 +104,12 @@ def test_what_is_less_comparable_is_said() -> None:
         "SIMULATED, made by the simulated engine: c",
         "the teams ran on different backends; choose one to compare like with like",
         "measured on different hardware: H200; Test CPU",
-        "measured with different tolerances or measuring plans",
+        "measured with different tolerances or measuring plans: rtol",
         "1 cases had another text for some teams, e.g. t1/c0",
     ]
     assert leaderboard([cpu])["notices"] == []
     strict = team("d", 2.0, config={"rule": "strict"})
-    assert leaderboard([cpu, strict])["notices"] == ["measured with different tolerances or measuring plans"]
+    assert leaderboard([cpu, strict])["notices"] == ["measured with different tolerances or measuring plans: rule"]
 
 
 def test_one_backend_may_be_chosen() -> None:
@@ -165,6 +165,12 @@ def test_the_page_is_whole_loads_nothing_and_escapes_everything() -> None:
     words = " ".join(seen.words)
     for expected in ("blue", "red", "crashed", "2x noisy", "3x", "not tried", "red: to be audited: t1/c1", "tried 2 of 3 cases"):
         assert expected in words
+
+
+def test_what_is_the_same_of_several_teams_is_said_once() -> None:
+    some = LABELS[:4]
+    said = said_of_teams(leaderboard([team("whole", 1.2), team("one", 1.1, some), team("two", 1.3, some)]))
+    assert said == ["two, one: tried 4 of 20 cases; the others count as 0"]
 
 
 def test_the_markdown_keeps_its_tables_whatever_the_texts_hold() -> None:

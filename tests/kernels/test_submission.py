@@ -111,7 +111,7 @@ def test_a_broken_meta_file_is_a_problem_and_the_solutions_stay(tmp_path: Path, 
 
 
 def test_files_in_the_wrong_place_links_and_other_encodings_are_problems(tmp_path: Path) -> None:
-    root = write(tmp_path / "red", t1__gelu=GELU, softmax=GELU, t1__sub__rope=GELU)
+    root = write(tmp_path / "red", t1__gelu=GELU, softmax=GELU, t1__sub__rope=GELU, a__b__c__t1__far=GELU)
     write(root, **{"t1__bad name": GELU})
     (root / "t1" / "latin.py").write_bytes(b"# \xe9")
     (root / "t1" / "link.py").symlink_to("/etc/passwd")
@@ -120,6 +120,7 @@ def test_files_in_the_wrong_place_links_and_other_encodings_are_problems(tmp_pat
     assert {(p.place, p.reason) for p in found.problems} == {
         ("softmax.py", "is not at {tier}/{case}.py"),
         ("t1/sub/rope.py", "is not at {tier}/{case}.py"),
+        ("a/b/c/t1/far.py", "is not at {tier}/{case}.py"),
         ("t1/bad name.py", "has a name that no case has"),
         ("t1/latin.py", "is not UTF-8 at byte 2"),
         ("t1/link.py", "is a link; only plain files are read"),

@@ -35,7 +35,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(python: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": "", "NO_COLOR": "1", "COLUMNS": "200"}
-    return subprocess.run([str(python), *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([str(python), *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_there_is_no_torch_in_it(python: Path, tmp_path: Path) -> None:

@@ -107,6 +107,32 @@ def test_a_large_store_is_read_in_parts_and_a_small_part_of_it_alone(tmp_path: P
     assert [read(every), read(["b"])] == narrow
 
 
+def test_a_dimension_that_only_some_trials_have_can_be_grouped_by(postgresql_url: str, tmp_path: Path) -> None:
+    for store in (postgresql_url, str(tmp_path / "t.db")):
+        for model in ("a", "b"):
+            candidates = [
+                Made("r0", 1.0),
+                Made("r1", 1.0, dimensions={"level": "1"}),
+                Made("r2", 0.0, dimensions={"level": "1", "late": "x"}),
+            ]
+            write_run(store, model, candidates)
+        result = BenchmarkResult.open(store)
+        rows = result.aggregate(group_by=["late", "level"], metric_id="accuracy")
+        assert [(row["late"], row["level"], row["mean"]) for row in rows] == [(None, None, 1.0), (None, "1", 1.0), ("x", "1", 0.0)]
+        with pytest.raises(ValueError, match="Unsupported group_by key: lat; did you mean 'late'"):
+            result.aggregate(group_by=["lat"], metric_id="accuracy")
+
+
+def test_keys_that_share_a_half_are_told_apart() -> None:
+    import numpy as np
+
+    for ids in ([f"{i * 7919:016x}{i:016x}" for i in range(50)], ["a" * 16 + f"{i:016x}" for i in range(50)]):
+        stored = Candidates(keys_of(sorted(ids)), np.arange(50.0), Column(np.zeros(50, np.int32), [None]))
+        assert stored.places(keys_of(ids)).tolist() == [sorted(ids).index(name) for name in ids]
+        strangers = [f"{name[:16]}{'f' * 16}" for name in ids] + ["0" * 15 + "1" + name[16:] for name in ids]
+        assert set(stored.places(keys_of(strangers)).tolist()) == {-1}
+
+
 def test_keys_are_found_whatever_their_order() -> None:
     import numpy as np
 
@@ -124,6 +150,9 @@ def test_keys_are_found_whatever_their_order() -> None:
         ["a" * 31 + "é"],
         ["g" * 32],
         ["a" * 31 + ",", "b" * 32],
+        ["a" * 30, "b" * 34],
+        [" " + "a" * 32],
+        ["a" * 16 + " " + "a" * 16, "b" * 31],
     ):
         with pytest.raises(StoreError, match="32 hexadecimal digits"):
             keys_of(wrong)

@@ -80,6 +80,43 @@ def test_a_dimension_that_some_records_of_a_file_lack_groups_too(tmp_path: Path)
         compare_files(files, "colour")
 
 
+def write_summary(file: Path, config: dict[str, Any], run_id: str | None = None) -> None:
+    file.with_name(file.name + ".summary.json").write_text(json.dumps({"config": config, "run_id": run_id}))
+
+
+def test_files_are_grouped_by_the_settings_that_their_summaries_tell(tmp_path: Path) -> None:
+    rows = [line(f"r{i}", i % 2 == 0, dimensions={"temperature": "warm"}) for i in range(6)]
+    files = [write_file(tmp_path / f"{m}.jsonl", m, rows) for m in ("a", "b")]
+    for file in files:
+        write_summary(file, {"params": {"temperature": 0.7, "max_tokens": 64, "extra": {"effort": "low"}}, "model": {"options": {"skill": 1}}})
+    for key, value in (("temperature", 0.7), ("max_tokens", 64), ("effort", "low"), ("skill", 1)):
+        (row,) = compare_files(files, key)
+        assert (row.group, row.pair_count) == (value, 6), "a setting wins over a dimension of its name, as in the store"
+    assert compare_files(files, "record_id")[0].group == "r0"
+
+
+def test_files_and_runs_say_the_same_by_a_setting(both: Path) -> None:
+    for name in ("a", "b"):
+        write_summary(both / f"{name}.jsonl", {"params": {"temperature": 0.0, "max_tokens": 64}})
+    of_files, of_runs = (
+        json.loads(tripos("compare", *sides, "--store", "t.db", "--by", "temperature", "--json", cwd=both).stdout)["rows"]
+        for sides in (["a.jsonl", "b.jsonl"], ["run:a-quiz", "run:b-quiz"])
+    )
+    assert of_files == of_runs and of_files[0]["temperature"] == 0.0
+
+
+def test_a_setting_that_no_summary_tells_is_one_sentence(tmp_path: Path) -> None:
+    file = write_file(tmp_path / "a.jsonl", "a", [line("r", True, run_id="one")])
+    with pytest.raises(ConfigError, match=r"no summary lies beside it \(a\.jsonl\.summary\.json\)"):
+        compare_files([file, file], "temperature")
+    write_summary(file, {"params": {"temperature": 0.0}}, run_id="another")
+    with pytest.raises(ConfigError, match="the summary beside it is of another run"):
+        compare_files([file, file], "temperature")
+    write_summary(file, {"params": {"temperature": 0.0}}, run_id="one")
+    with pytest.raises(ConfigError, match="records have no 'temprature' to group by.*did you mean 'temperature'"):
+        compare_files([file, file], "temprature")
+
+
 def test_a_disagreement_says_how_the_record_was_asked(tmp_path: Path) -> None:
     for model, value in (("a", 0.0), ("b", 1.0)):
         write_run(tmp_path / "t.db", model, [Made("r", value, variant=v) for v in ("default", "terse")])

@@ -149,7 +149,7 @@ print(row["method"], result.report().to_latex().count("tabular"))
 def test_statistics_and_reports_need_no_further_package(tmp_path: Path) -> None:
     for model in ("a", "b"):
         write_run(tmp_path / "t.db", model, [Made(f"r{i}", (i % 5) / 5 + (model == "b") * 0.1) for i in range(12)])
-    done = subprocess.run([sys.executable, "-c", ALONE, str(tmp_path / "t.db")], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", ALONE, str(tmp_path / "t.db")], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[1] == "4"
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -87,3 +90,19 @@ def test_clusters_of_one_change_nothing(rows: list[float]) -> None:
     alone = grouping(list(range(len(rows))), np.ones(len(rows), dtype=bool))
     assert variance_of_mean(values, alone) == pytest.approx(variance_of_mean(values), rel=1e-12, abs=1e-12)
     assert variance_of_mean(values) == pytest.approx(values.var(ddof=1) / len(values), rel=1e-9, abs=1e-12)
+
+
+def test_a_variance_is_the_same_to_the_last_bit_on_one_core_and_on_many() -> None:
+    code = """
+import numpy as np
+from tripos.results.items import variance_of_mean
+values = np.random.default_rng(1).random(41_000)
+print([variance_of_mean(values[:n]).hex() for n in range(20_000, 41_000, 1_000)])
+"""
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"OPENBLAS_NUM_THREADS": cores}, capture_output=True, text=True, check=True
+        ).stdout
+        for cores in ("1", "2", "4")
+    ]
+    assert "0x1." in found[0] and len(set(found)) == 1

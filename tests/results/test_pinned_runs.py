@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edited_benchmark import Edited
 from running import quiz, records, summary, tripos, write_questions
 from scripted_server import Body, Reply, says, scripted
 from tripos.core.identity import digest
@@ -17,66 +18,9 @@ from tripos.results.benchmark_result import BenchmarkResult
 from tripos.store.database import Database
 from tripos.store.verify import verify
 
-BENCHMARK = """
-import re
-from dataclasses import dataclass
-from typing import ClassVar
 
-from tripos.benchmarks.benchmark import Benchmark, Case, benchmark
-from tripos.core.records import Extraction, Sample, Verdict
-
-
-@dataclass(frozen=True)
-class Rows:
-    endless: bool = False
-
-    def __iter__(self):
-        for i in range(40):
-            yield Sample(record_id=f"q{i:02}", input=f"Which of {i}?", reference="ABCD"[i % 4])
-
-    def fingerprint(self):
-        return {"source": "made"}
-
-
-@dataclass(frozen=True)
-class Letter:
-    name: ClassVar[str] = "letter"
-    version: ClassVar[str] = "1"
-
-    def __call__(self, sample, text):
-        found = re.search("ANSWER: ([A-D])", text)
-        return Extraction(answer=found[1] if found else None, how="pattern")
-
-
-@dataclass(frozen=True)
-class Same:
-    name: ClassVar[str] = "same"
-    version: ClassVar[str] = "1"
-    needs: ClassVar[frozenset[str]] = frozenset()
-
-    def score(self, sample, answer, instruments):
-        return Verdict(value=float(answer.extraction.answer == sample.reference), is_correct=answer.extraction.answer == sample.reference)
-
-
-@benchmark("quiz40", category="test", summary="Forty questions")
-def quiz40(options):
-    case = Sample(record_id="one", input="?", reference="A")
-    return Benchmark(
-        samples=Rows(),
-        prompt=lambda sample: sample.question,
-        transform=Letter(),
-        scorer=Same(),
-        perfect=lambda sample: f"ANSWER: {sample.reference}",
-        calibration=lambda: [Case("reference", case, "ANSWER: A", True)],
-    )
-"""
-
-
-class Place:
+class Place(Edited):
     """A directory with a benchmark that is edited between runs of a candidate that knows everything."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.file = folder, folder / "quiz40.py"
 
     def run(self, *more: str, exit_code: int = 0) -> dict[str, Any]:
         """The summary of a run of twenty samples."""
@@ -90,12 +34,6 @@ class Place:
         """How many requests a run costs."""
         return int(self.run(*more)["requests"]["sent"])
 
-    def edit(self, old: str, new: str) -> None:
-        """Changes the benchmark."""
-        text = self.file.read_text()
-        assert text.count(old) == 1, old
-        self.file.write_text(text.replace(old, new))
-
     def hashes(self) -> dict[str, str]:
         """Trial by record, of the newest results."""
         return {r["record_id"]: r["trial_hash"] for r in records(self.folder / "out.jsonl")}
@@ -105,7 +43,6 @@ class Place:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of twenty samples."""
     found = Place(tmp_path_factory.mktemp("made"))
-    found.file.write_text(BENCHMARK)
     assert found.sent() == 20
     return found.folder
 
@@ -159,7 +96,7 @@ def test_what_the_model_is_asked_with_is_part_of_the_trial(place: Place) -> None
 
 # ---------------------------------------------------------------------------------------------------- what a fault does not cost
 
-RIGHT = "return Verdict(value=float(answer.extraction.answer == sample.reference), is_correct=answer.extraction.answer == sample.reference)"
+RIGHT = "return Verdict(value=float(right), is_correct=right)"
 FOUND = 'return Extraction(answer=found[1] if found else None, how="pattern")'
 FAULTS = {
     "nan": (RIGHT, "Verdict(value=float('nan'), is_correct=False)", "score = nan"),

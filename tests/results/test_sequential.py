@@ -122,3 +122,60 @@ def test_what_is_not_a_score_is_refused(value: float) -> None:
 def test_impossible_sequences_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
         ConfidenceSequence(**options)  # type: ignore[arg-type]
+
+
+def drawn_clusters(generator: np.random.Generator, count: int) -> list[tuple[float, int]]:
+    """(mean, size) of clusters: most small, some twelve times as large and harder; items of a cluster resemble each other."""
+    sizes = np.where(generator.random(count) < 0.2, 12, generator.integers(1, 4, count))
+    rates = generator.beta(0.8, 0.4, count) * np.where(sizes == 12, 0.6, 1.0)
+    return [(float((generator.random(size) < rate).mean()), int(size)) for size, rate in zip(sizes.tolist(), rates, strict=True)]
+
+
+LARGEST, MEAN_SIZE = 12, 0.2 * 12 + 0.8 * 2
+OVER_ITEMS = (0.2 * 12 * 0.6 + 0.8 * 2 * 1.0) * (2 / 3) / MEAN_SIZE
+"""The true mean over items, of large and small clusters; over clusters it is 0.613."""
+
+
+@pytest.mark.parametrize("target", [None, 0.05])
+def test_whole_clusters_of_unequal_size_hold_the_level_at_every_look(target: float | None) -> None:
+    generator = np.random.default_rng(5)
+    missed, items_as_units = 0, 0
+    for _ in range(150):
+        clusters = drawn_clusters(generator, 150)
+        by_cluster = ConfidenceSequence(0.1, grid=200, target=target, heaviest=LARGEST / MEAN_SIZE)
+        by_item = ConfidenceSequence(0.1, grid=200, target=target)
+        for mean, size in clusters:
+            by_cluster.update(mean, size / MEAN_SIZE)
+            by_item.extend([1.0] * round(mean * size) + [0.0] * round(size - mean * size))
+        ends = [sequence.interval() for sequence in (by_cluster, by_item)]  # the running intersection: it remembers every look
+        missed += not ends[0][0] <= OVER_ITEMS <= ends[0][1]
+        items_as_units += not ends[1][0] <= OVER_ITEMS <= ends[1][1]
+    assert missed <= 150 * 0.1 + 3 * math.sqrt(150 * 0.1 * 0.9)
+    assert items_as_units > 150 * 0.2, "taken one by one, items that resemble each other promise far too much"
+
+
+def test_whole_clusters_say_something_too() -> None:
+    generator = np.random.default_rng(6)
+    sequence = ConfidenceSequence(target=0.1, heaviest=LARGEST / MEAN_SIZE)
+    for mean, size in drawn_clusters(generator, 1_500):
+        sequence.update(mean, size / MEAN_SIZE)
+    lower, upper = sequence.interval()
+    assert upper - lower < 0.2 and lower < OVER_ITEMS < upper
+    assert sequence.mean == pytest.approx(OVER_ITEMS, abs=0.05)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.sampled_from([None, 0.1]))
+def test_clusters_of_one_size_are_items(values: list[float], target: float | None) -> None:
+    plain, weighed = ConfidenceSequence(target=target), ConfidenceSequence(target=target, heaviest=1.0)
+    plain.extend(values)
+    for value in values:
+        weighed.update(value, 1.0)
+    assert (plain.interval(), plain.mean) == (weighed.interval(), weighed.mean)
+
+
+def test_a_weight_beyond_what_was_announced_is_refused() -> None:
+    for weight in (0.0, -1.0, 2.1, float("nan")):
+        with pytest.raises(ValueError, match="weight"):
+            ConfidenceSequence(heaviest=2.0).update(0.5, weight)
+    with pytest.raises(ValueError, match="heaviest"):
+        ConfidenceSequence(heaviest=0.0)

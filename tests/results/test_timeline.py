@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from made_results import Made, candidate_id, identity, write_run
 from running import tripos
 from tripos.core.errors import ConfigError
-from tripos.core.records import JudgeAudit, Outcome
+from tripos.core.records import Completion, JudgeAudit, Outcome
 from tripos.results.benchmark_result import BenchmarkResult
 from tripos.results.projections import Projections
 from tripos.results.timeline import RecordTimelineView, RecordType
 from tripos.results.timeline_stages import grading_times
 from tripos.results.timeline_view import view
-from tripos.store.events import Failed, Scored, decode
+from tripos.store.database import Database
+from tripos.store.events import Failed, Scored, TrialPlanned, answered, decode
+from tripos.store.writer import Writer
 
 AUDITS = (
     JudgeAudit(prompt="Judge this.", reply="I am not sure.", model="judge-1", latency_seconds=0.7, error="no verdict found"),
@@ -183,6 +185,27 @@ def test_names_may_be_short_but_must_be_one(result: BenchmarkResult) -> None:
     with pytest.raises(ConfigError, match="answered by 2 candidates") as error:
         result.view_timeline("twice")
     assert candidate_id("m", "quiz", Made("twice", attempt=1))[:12] in str(error.value)
+
+
+def test_an_answer_is_found_by_its_id_whichever_process_had_noted_the_question(result: BenchmarkResult, tmp_path: Path) -> None:
+    first, second = Writer(Database(str(tmp_path / "t.db"))), Writer(Database(str(tmp_path / "t.db")))
+    run_id = result.projection_repo.runs[0].row.run_id  # type: ignore[attr-defined]
+    for number, (noted, asked) in enumerate(((first, second), (first, first))):
+        for name in ("0", "1"):
+            planned = TrialPlanned(
+                record_id=f"late{number}{name}", candidate_id=f"{number}{name}" * 16, trial_hash=f"{number}{name}" * 32,
+                reference_hash="f" * 16, prompt="[]",
+            )  # fmt: skip
+            noted.write(run_id, [planned])
+            noted.flush()
+        for name in ("0", "1"):
+            asked.write(run_id, [answered(f"{number}{name}" * 16, Completion(text="A"), asked.stow, {})])
+            asked.flush()
+    first.close()
+    second.close()
+    for name in ("00", "01", "10", "11"):
+        view = result.view_timeline(name * 16)
+        assert (view.candidate_id, view.timeline.item_id) == (name * 16, f"late{name}")
 
 
 def test_an_attempt_that_was_not_made_is_not_replaced_by_another(result: BenchmarkResult) -> None:

@@ -36,3 +36,14 @@ def test_k_stops_at_the_fewest_attempts_of_an_item() -> None:
 def test_one_attempt_has_nothing_to_tell() -> None:
     assert _attempts(_tried((1, 1), (3, 2))) is None
     assert _attempts(_tried()) is None
+
+
+def test_other_prompts_are_no_further_attempts() -> None:
+    columns = Columns(ModelSpec(name="m"))
+    for record in ("a", "b"):
+        for variant, right in (("default", 1.0), ("terse", 0.0)):
+            columns._take_item(record, variant, None, right)
+    columns.close()
+    assert columns.items.tolist() == [0.5, 0.5]  # an item is its record, however it was asked
+    assert columns.tries == {(1, 1): 2, (1, 0): 2}
+    assert _attempts(columns) is None

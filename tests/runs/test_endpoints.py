@@ -143,7 +143,7 @@ async def test_candidate_and_judge_on_one_server_share_its_slots_and_never_wait_
         await candidate.generate(ASK, GenerationParams())
         await judge.generate(ASK, GenerationParams())
 
-    await asyncio.wait_for(asyncio.gather(*(sample() for _ in range(20))), 10)
+    await asyncio.wait_for(asyncio.gather(*(sample() for _ in range(20))), 60)
     assert candidate.limiter.peak == 1
     await endpoints.close()
 

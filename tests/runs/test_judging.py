@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
-from running import fake_server, records, summary, tripos
+from running import fake_server, records, reserved_port, summary, tripos
 
 YES = "extracted_final_answer: Jane\nreasoning: it matches\ncorrect: yes"
 
@@ -30,18 +29,10 @@ def command(data: Path, candidate: str, judge: str) -> list[str]:
             "--judge-base-url", judge, "-o", "out.jsonl", "-w", "8"]  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def test_answers_are_kept_without_a_judge_and_judged_later(tmp_path: Path) -> None:
     data = write_frames(tmp_path / "test.jsonl", 40)
-    port = free_port()
-    judge_url = f"http://127.0.0.1:{port}/v1"
-    with fake_server() as candidate:
+    with reserved_port() as port, fake_server() as candidate:
+        judge_url = f"http://127.0.0.1:{port}/v1"
         run = tripos(*command(data, candidate.url, judge_url), cwd=tmp_path)
         assert run.returncode == 1, run.stderr
         assert "judge does not answer" in run.stderr
@@ -165,3 +156,24 @@ def test_a_summary_says_that_no_judge_read_the_unclear_answers(tmp_path: Path) -
     assert judged.returncode == 0, judged.stderr
     said = summary(tmp_path / "out.jsonl")
     assert said["judge"]["model"] == "fake" and not any("no judge" in notice for notice in said["notices"])
+
+
+def test_a_dead_judge_is_given_up_on_and_every_answer_is_kept(tmp_path: Path) -> None:
+    data = write_frames(tmp_path / "test.jsonl", 80)
+    with reserved_port() as port, fake_server() as candidate:
+        judge_url = f"http://127.0.0.1:{port}/v1"
+        with fake_server("--port", str(port), "--judge", YES, "--fails-after", "10", "--fails-with", "403") as judge:
+            run = tripos(*command(data, candidate.url, judge_url), "--give-up-after", "5", cwd=tmp_path)
+            asked = sum(judge.stats()["asked"].values())
+        assert run.returncode == 1, run.stderr
+        assert 15 < asked < 80, "the judge is left alone"
+        said = summary(tmp_path / "out.jsonl")
+        assert (said["status"], said["answered"], said["not_reached"], said["given_up"]) == ("partial", 80, 0, None)
+        assert said["outcomes"]["judge_failed"] == said["unscored"] == 70
+        assert said["judge_given_up"]["kind"] == "auth"
+        (why,) = [n for n in said["notices"] if "judge" in n]
+        assert "in a row" in why and "same command" in why and "! the judge was given up" in run.stdout
+        with fake_server("--port", str(port), "--judge", YES) as judge:
+            assert tripos(*command(data, candidate.url, judge_url), cwd=tmp_path).returncode == 0
+            assert sum(judge.stats()["asked"].values()) == 70
+        assert sum(candidate.stats()["asked"].values()) == 80, "no answer was paid for twice"

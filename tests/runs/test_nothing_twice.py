@@ -8,89 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from edited_benchmark import Edited
 from running import FakeServer, fake_server, records, summary, tripos
 from tripos.results.benchmark_result import BenchmarkResult
 
-BENCHMARK = """
-import re
-from dataclasses import dataclass
-from typing import ClassVar
 
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark
-from tripos.core.records import Extraction, Sample, Verdict
-
-
-@dataclass(frozen=True)
-class Rows:
-    slices: int
-    endless: bool = False
-
-    def __iter__(self):
-        for i in range(40):
-            dimensions = {"source": "book" if i % 4 else "web"}
-            place = f"part-{i % self.slices}"
-            yield Sample(record_id=f"q{i}", input=f"QID-{i}?", reference="ABCD"[i % 4], slice_id=place, dimensions=dimensions)
-
-    def fingerprint(self):
-        return {"source": "made"}
-
-
-@dataclass(frozen=True)
-class Letter:
-    name: ClassVar[str] = "letter"
-    version: ClassVar[str] = "1"
-
-    def __call__(self, sample, text):
-        found = re.search("ANSWER: ([A-D])", text)
-        return Extraction(answer=found[1] if found else None, how="pattern")
-
-
-@dataclass(frozen=True)
-class Same:
-    name: ClassVar[str] = "same"
-    version: ClassVar[str] = "1"
-    needs: ClassVar[frozenset[str]] = frozenset()
-
-    def score(self, sample, answer, instruments):
-        right = answer.extraction.answer == sample.reference
-        return Verdict(value=float(right), is_correct=right)
-
-
-@benchmark("growing", category="test", summary="Grows", settings=("slices",))
-def growing(options):
-    case = Sample(record_id="one", input="?", reference="A")
-    return Benchmark(
-        samples=Rows(options.setting("slices", 1)),
-        prompt=lambda sample: sample.question,
-        variants={"terse": lambda sample: f"Be terse. {sample.question}", "polite": lambda sample: f"Please: {sample.question}"},
-        transform=Letter(),
-        scorer=Same(),
-        calibration=lambda: [Case("reference", case, "ANSWER: A", True)],
-    )
-"""
-
-
-class Place:
+class Place(Edited):
     """A directory with the benchmark and a server that counts."""
 
     def __init__(self, folder: Path, server: FakeServer) -> None:
-        self.folder, self.server = folder, server
-        self.file = folder / "growing.py"
-        self.file.write_text(BENCHMARK)
+        super().__init__(folder)
+        self.server = server
 
     def asked_by(self, *more: str, exit_code: int = 0) -> int:
         """How many requests a run costs."""
         before = sum(self.server.stats()["asked"].values())
-        arguments = ["run", "-b", "growing.py", "-m", "fake", "--base-url", self.server.url, "-o", "out.jsonl", "--max-tokens", "16"]
+        arguments = ["run", "-b", "quiz40.py", "-m", "fake", "--base-url", self.server.url, "-o", "out.jsonl", "--max-tokens", "16"]
         run = tripos(*arguments, "-n", "10", "--temperature", "0.5", *more, cwd=self.folder)
         assert run.returncode == exit_code, run.stderr
         return sum(self.server.stats()["asked"].values()) - before
-
-    def edit(self, old: str, new: str) -> None:
-        """Changes the benchmark."""
-        text = self.file.read_text()
-        assert text.count(old) == 1
-        self.file.write_text(text.replace(old, new))
 
     def result(self) -> BenchmarkResult:
         """The newest results."""

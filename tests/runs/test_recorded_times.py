@@ -55,7 +55,7 @@ def write_frames(path: Path, n: int) -> Path:
 def test_preparing_asking_parsing_and_scoring_follow_each_other(tmp_path: Path) -> None:
     began = time.time()
     with fake_server("--latency-ms", "40") as server:
-        run = tripos(*quiz(write_questions(tmp_path / "q.jsonl", 3), server.url, "-w", "2", "--store", "t.db"), cwd=tmp_path)
+        run = tripos(*quiz(write_questions(tmp_path / "q.jsonl", 20), server.url, "-w", "2", "--store", "t.db"), cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     scorings = []
     for record in records(tmp_path / "out.jsonl"):
@@ -73,12 +73,12 @@ def test_preparing_asking_parsing_and_scoring_follow_each_other(tmp_path: Path) 
 
 def test_waiting_for_a_slot_is_queueing(tmp_path: Path) -> None:
     """An adaptive limit begins with eight requests in flight: whoever comes later waits for one of them."""
-    with fake_server("--latency-ms", "60") as server:
+    with fake_server("--latency-ms", "600") as server:
         run = tripos(*quiz(write_questions(tmp_path / "q.jsonl", 24), server.url, "-w", "auto", "--store", "t.db"), cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     waits = sorted(float(stages(view(tmp_path / "t.db", f"q{i:05d}"), "queueing")[0].duration_ms or 0) for i in range(24))
-    assert waits[7] < 50 < waits[8], waits
-    assert waits[-1] > 100, "two answers long"
+    assert waits[7] < 300 < waits[8], waits
+    assert waits[-1] > 1000, "two answers long"
 
 
 def test_each_try_has_its_start_and_end_and_the_back_off_after_it(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_request_that_cannot_succeed_has_its_times_too(tmp_path: Path) -> None
     found = view(tmp_path / "t.db", "q00000")
     queueing, failed = found.timeline.stages[2:]
     follow([queueing, failed])
-    assert failed.status == "error" and 45 <= (failed.duration_ms or 0) < 2000 and failed.metadata["try"] == 1
+    assert failed.status == "error" and 45 <= (failed.duration_ms or 0) < 60_000 and failed.metadata["try"] == 1
     assert found.inference is not None and found.inference.started_at == failed.started_at
 
 

@@ -143,7 +143,7 @@ def test_a_recording_that_is_not_there_is_named(tmp_path: Path, name: str) -> No
 
 
 def test_an_empty_file_and_a_file_that_is_no_store_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="but none at all"):
+    with pytest.raises(ConfigError, match="it holds no answers at all"):
         open_recording(str(file(tmp_path)), spec())
     (tmp_path / "text.db").write_text("hello")
     with pytest.raises(TriposError, match=r"text\.db"):

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from running import fake_server, quiz, records, start, summary, tripos, wait_until, write_questions
+from running import FOR_EVER, fake_server, quiz, records, start, summary, tripos, wait_until, write_questions
 
 WORKERS = 16
 
@@ -69,43 +69,44 @@ def test_more_samples_more_attempts_ask_only_for_what_is_new(tmp_path: Path) -> 
 
 def test_ctrl_c_drains_and_the_same_command_goes_on(tmp_path: Path) -> None:
     data = write_questions(tmp_path / "quiz.jsonl", 300)
-    with fake_server("--latency-ms", "50") as server:
+    with fake_server("--latency-ms", "250") as server:
         process = start(*quiz(data, server.url, "-w", "8"), cwd=tmp_path)
         wait_until(lambda: sum(server.stats()["answered"].values()) > 20)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 130, err
         assert "same command" in err
         done = summary(tmp_path / "out.jsonl")
         asked = sum(server.stats()["asked"].values())
         assert done["status"] == "interrupted"
         assert done["scored_samples"] == asked < 300, "what was under way was finished and kept"
+        server.go_on()
         assert tripos(*quiz(data, server.url, "-w", "64"), cwd=tmp_path).returncode == 0
         assert sum(server.stats()["asked"].values()) == 300
 
 
 def test_ctrl_c_twice_stops_now(tmp_path: Path) -> None:
     data = write_questions(tmp_path / "quiz.jsonl", 50)
-    with fake_server("--latency-ms", "15000") as server:
+    with fake_server("--latency-ms", FOR_EVER) as server:
         process = start(*quiz(data, server.url, "-w", "8"), cwd=tmp_path)
         wait_until(lambda: sum(server.stats()["asked"].values()) >= 8)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        time.sleep(1)  # two signals that arrive together are one
+        assert process.poll() is None, "once waits for what is under way"
         process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 130, err
-        assert time.monotonic() - began < 5
         assert "Traceback" not in err
 
 
 def test_a_file_that_another_run_is_writing_is_left_to_it(tmp_path: Path) -> None:
     data = write_questions(tmp_path / "questions.jsonl", 40)
-    with fake_server("--latency-ms", "150") as server:
+    with fake_server("--latency-ms", "500") as server:
         first = start(*quiz(data, server.url, "-w", "1"), cwd=tmp_path)
         wait_until(lambda: (tmp_path / "out.jsonl").exists() and (tmp_path / "out.jsonl").read_text().count("\n") > 2)
         other = tripos(*quiz(data, server.url, "-w", "1", "--temperature", "0.5"), cwd=tmp_path)
         assert other.returncode != 0 and "is being written by another run" in other.stderr
-        first.communicate(timeout=60)
+        server.go_on()
+        first.communicate(timeout=300)
     assert first.returncode == 0
     assert len(records(tmp_path / "out.jsonl")) == summary(tmp_path / "out.jsonl")["total_samples"] == 40

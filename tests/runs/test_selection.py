@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tripos.benchmarks.benchmark import Benchmark
 from tripos.benchmarks.generated import Generated
 from tripos.core.errors import ConfigError, DatasetError
+from tripos.core.identity import order_key
 from tripos.core.records import Sample
 from tripos.runs.selection import in_partition, select
 from tripos.runs.spec import ModelSpec, RunSpec
@@ -89,6 +90,35 @@ def test_the_choice_is_known_for_ever() -> None:
 def test_samples_come_in_the_order_of_the_rows() -> None:
     assert chosen(max_samples=50) == sorted(chosen(max_samples=50))
     assert chosen() == list(IDS) == chosen(max_samples=1000) == chosen(max_samples=5000)
+
+
+@dataclass
+class Sourced(Rows):
+    """Three questions a passage, the passages one after the other as sets have them; every tenth question has none."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        for number, i in enumerate(self.ids):
+            yield Sample(record_id=i, input=i, cluster=None if number % 10 == 9 else f"p{number // 3}")
+
+
+@pytest.mark.parametrize("endless", [False, True])
+def test_a_run_that_may_stop_early_takes_whole_clusters_in_random_order(endless: bool) -> None:
+    spec = RunSpec(benchmark="quiz", model=ModelSpec(name="m"), max_samples=300, until=0.1)
+    selection = select(benchmark(Sourced(IDS, endless)), spec)
+    samples = list(selection)
+    units = [s.cluster or s.record_id for s in samples]
+    runs = [unit for place, unit in enumerate(units) if place == 0 or units[place - 1] != unit]
+    assert len(samples) == 300 and len(runs) == len(set(runs)), "each cluster in one piece"
+    assert (runs != sorted(runs) and {s.record_id for s in samples} == set(chosen(max_samples=300))) or endless
+    sizes = selection.cluster_sizes()
+    assert sizes == [units.count(unit) for unit in runs] and max(sizes) == 3 and min(sizes) == 1
+
+
+def test_independent_samples_have_no_cluster_sizes_and_keep_their_order() -> None:
+    spec = RunSpec(benchmark="quiz", model=ModelSpec(name="m"), until=0.1)
+    selection = select(benchmark(Rows(IDS)), spec)
+    assert selection.cluster_sizes() is None
+    assert [s.record_id for s in selection] == sorted(IDS, key=lambda i: order_key(42, i))
 
 
 def test_train_and_test_are_a_fifth_and_the_rest_without_overlap() -> None:

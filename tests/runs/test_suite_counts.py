@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from running import fake_server, quiz, summary, tripos, write_questions
+from running import FOR_EVER, fake_server, quiz, start, summary, tripos, wait_until, write_questions
 
 SUITE = """
 [[models]]
@@ -71,6 +71,9 @@ def test_a_run_that_breaks_does_not_stop_the_others(tmp_path: Path) -> None:
 
 def test_as_many_requests_as_workers_are_in_flight(tmp_path: Path) -> None:
     data = write_questions(tmp_path / "quiz.jsonl", 150)
-    with fake_server("--latency-ms", "100") as server:
-        assert tripos(*quiz(data, server.url, "-w", "48"), cwd=tmp_path).returncode == 0
-        assert server.stats()["peak"] == 48
+    with fake_server("--latency-ms", FOR_EVER) as server:
+        process = start(*quiz(data, server.url, "-w", "48"), cwd=tmp_path)
+        wait_until(lambda: server.stats()["peak"] == 48)
+        server.go_on()
+        process.communicate(timeout=300)
+        assert process.returncode == 0 and server.stats()["peak"] == 48

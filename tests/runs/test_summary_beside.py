@@ -22,10 +22,10 @@ def test_a_file_that_is_moved_aside_takes_its_summary_along(tmp_path: Path) -> N
 
 
 def test_while_a_run_is_under_way_no_older_summary_speaks_for_it(tmp_path: Path) -> None:
-    data = write_questions(tmp_path / "quiz.jsonl", 40)
+    data = write_questions(tmp_path / "quiz.jsonl", 400)
     with fake_server("--latency-ms", "200") as server:
         assert tripos(*quiz(data, server.url, "-n", "5"), cwd=tmp_path).returncode == 0
-        process = start(*quiz(data, server.url), cwd=tmp_path)
+        process = start(*quiz(data, server.url, "-w", "8"), cwd=tmp_path)
         wait_until(lambda: sum(server.stats()["answered"].values()) > 12)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()

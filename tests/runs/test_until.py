@@ -68,6 +68,38 @@ def test_attempts_are_averaged_and_failures_left_out() -> None:
     assert (until.items, until.mean) == (2, 0.75)
 
 
+def test_whole_clusters_count_when_their_last_item_is_in() -> None:
+    until = Until(0.1, per_item=2, sizes=[2, 1, 3])
+    for place, value in enumerate([1.0, 1.0, 0.0]):
+        until.ended(place, value)
+    assert (until.items, until.clusters) == (0, 0), "its second item has another attempt to come"
+    until.ended(3, 1.0)
+    assert (until.items, until.clusters, until.mean) == (2, 1, 0.75)
+    for place, value in enumerate([None, None, 1.0, 1.0, None, None, 0.0, 0.0], 4):
+        until.ended(place, value)
+    assert (until.items, until.clusters) == (4, 2), "what was not scored at all weighs nothing"
+    assert until.mean == pytest.approx((1.0 + 0.5 + 1.0 + 0.0) / 4)
+
+
+@pytest.mark.parametrize("sizes", [[1] * 300, [4] * 300, ([1] * 9 + [11]) * 60])
+def test_how_many_clusters_it_takes_at_the_least_is_known_before(sizes: list[int]) -> None:
+    until, place = Until(0.05, sizes=sizes), 0
+    while not until.ended(place, 1.0):
+        place += 1
+    assert until.clusters is not None and until.least == pytest.approx(until.clusters, rel=0.15)
+
+
+@given(st.integers(0, 10_000))
+def test_clusters_of_one_item_change_nothing(seed: int) -> None:
+    rng = random.Random(seed)
+    values = [rng.choice([0.0, 1.0, None]) for _ in range(60)]
+    alone, units = told_in(list(range(60)), values), Until(0.1, sizes=[1] * 60)
+    for place, value in enumerate(values):
+        units.ended(place, value)
+    assert (units.interval, units.mean, units.items) == (alone.interval, alone.mean, alone.items)
+    assert alone.clusters is None
+
+
 def test_what_cannot_be_is_refused() -> None:
     until = Until(0.1)
     until.ended(0, 1.0)

@@ -36,10 +36,27 @@ def test_the_same_command_without_it_asks_only_for_the_rest(tmp_path: Path) -> N
     assert summary(tmp_path / "out.jsonl")["accuracy"] == 0.9
 
 
-def test_clustered_samples_and_bad_widths_are_refused(tmp_path: Path) -> None:
+def test_samples_that_share_a_source_count_by_whole_clusters(tmp_path: Path) -> None:
+    simulated = ["run", "-b", "doc_qa", "-m", "s", "-e", "simulated", "-n", "2000", "-o", "out.jsonl", "--model-option", "skill=0.9"]
+    run = tripos(*simulated, "--until", "0.1", "-w", "8", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    said, lines = summary(tmp_path / "out.jsonl"), records(tmp_path / "out.jsonl")
+    until = said["until"]
+    assert said["status"] == "until" and said["planned"] == len(lines) < 1000
+    assert (until["upper"] - until["lower"]) / 2 <= 0.1 + 1e-9 and until["lower"] < until["mean"] < until["upper"]
+    assert until["clusters"] * 2 == until["items"] <= len(lines), "these come in pairs, and whole ones count"
+    again = tripos(*simulated, "--until", "0.1", "-w", "8", cwd=tmp_path)
+    assert again.returncode == 0 and summary(tmp_path / "out.jsonl")["until"] == until, "looked at again, it says the same"
+
+
+def test_too_few_sources_for_a_width_are_said_before_anything_is_asked(tmp_path: Path) -> None:
+    run = tripos("run", "-b", "doc_qa", "-m", "s", "-e", "simulated", "-n", "20", "-o", "out.jsonl", "--until", "0.05", cwd=tmp_path)
+    assert "will hardly be reached" in run.stderr and "have 10" in run.stderr, run.stderr
+    assert run.returncode == 0 and summary(tmp_path / "out.jsonl")["status"] == "complete"
+
+
+def test_bad_widths_and_several_ways_of_asking_are_refused(tmp_path: Path) -> None:
     simulated = ["run", "-b", "email_triage", "-m", "s", "-e", "simulated", "-n", "20"]
-    run = tripos(*simulated, "--until", "0.05", cwd=tmp_path)
-    assert run.returncode == 2 and "clusters" in run.stderr
     for width in ("0.7", "narrow"):
         run = tripos(*simulated, "--until", width, cwd=tmp_path)
         assert run.returncode == 2 and "--until" in run.stderr, run.stderr

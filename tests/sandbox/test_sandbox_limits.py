@@ -33,7 +33,8 @@ def _command_line(process: Path) -> bytes:
 
 
 async def ran(sandbox: Sandbox, program: str, **limits: float) -> Completed:
-    return await sandbox.run(["python3", "-I", "-c", program], {}, Limits(**limits))  # type: ignore[arg-type]
+    chosen = Limits(**{"wall_seconds": 120.0, **limits})  # type: ignore[arg-type]
+    return await sandbox.run(["python3", "-I", "-c", program], {}, chosen)
 
 
 async def test_a_fork_bomb_is_bounded_by_the_kernel(sandbox: Sandbox) -> None:
@@ -72,7 +73,7 @@ while True:
             await asyncio.sleep(0.05)
 
     counting = asyncio.create_task(count())
-    completed = await ran(sandbox, bomb, processes=30, wall_seconds=1.0)
+    completed = await ran(sandbox, bomb, processes=30, wall_seconds=4.0)
     counting.cancel()
     assert completed.timed_out
     assert 10 < most <= 30
@@ -121,7 +122,7 @@ async def test_a_file_cannot_be_larger_than_allowed(sandbox: Sandbox) -> None:
 
 
 async def test_files_without_number_are_stopped(sandbox: Sandbox) -> None:
-    completed = await ran(sandbox, "n = 0\nwhile True: open(str(n := n + 1), 'w').close()", wall_seconds=60, cpu_seconds=60)
+    completed = await ran(sandbox, "n = 0\nwhile True: open(str(n := n + 1), 'w').close()", wall_seconds=300, cpu_seconds=60)
     assert completed.stopped == "disk"
 
 
@@ -138,10 +139,10 @@ async def test_the_cpu_limit_cannot_be_ignored(sandbox: Sandbox) -> None:
 
 async def test_a_sleeper_ends_with_the_wall_clock_and_keeps_what_it_said(sandbox: Sandbox) -> None:
     started = time.monotonic()
-    completed = await ran(sandbox, "import time; print('before', flush=True); time.sleep(60)", wall_seconds=0.5)
+    completed = await ran(sandbox, "import time; print('before', flush=True); time.sleep(3600)", wall_seconds=3.0)
     assert (completed.returncode, completed.timed_out, completed.stopped) == (None, True, "wall")
     assert completed.stdout == b"before\n"
-    assert 0.5 <= completed.wall_seconds < time.monotonic() - started < 5
+    assert 3.0 <= completed.wall_seconds < time.monotonic() - started < 60
 
 
 DETACH = """
@@ -155,10 +156,10 @@ time.sleep({stay})
 """
 
 
-@pytest.mark.parametrize(("stay", "timed_out"), [(0.3, False), (60, True)])
+@pytest.mark.parametrize(("stay", "timed_out"), [(2.0, False), (3600, True)])
 async def test_a_detached_process_does_not_outlive_the_run(sandbox: Sandbox, stay: float, timed_out: bool) -> None:
     seconds = f"{1000 + uuid.uuid4().int % 1000}.{uuid.uuid4().int % 10**9}"
-    running = asyncio.create_task(ran(sandbox, DETACH.format(seconds=seconds, stay=stay), wall_seconds=1.0))
+    running = asyncio.create_task(ran(sandbox, DETACH.format(seconds=seconds, stay=stay), wall_seconds=4.0))
     while not running.done() and not living(f"sleep\0{seconds}"):
         await asyncio.sleep(0.01)
     assert not running.done(), "it was alive while the program ran"
@@ -168,13 +169,13 @@ async def test_a_detached_process_does_not_outlive_the_run(sandbox: Sandbox, sta
 
 async def test_nothing_outlives_a_cancelled_run(sandbox: Sandbox) -> None:
     seconds = f"3000.{uuid.uuid4().int % 10**9}"
-    running = asyncio.create_task(ran(sandbox, DETACH.format(seconds=seconds, stay=60)))
-    while not living(f"sleep\0{seconds}"):
+    running = asyncio.create_task(ran(sandbox, DETACH.format(seconds=seconds, stay=3600)))
+    while not running.done() and not living(f"sleep\0{seconds}"):
         await asyncio.sleep(0.01)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    for _ in range(100):  # the kernel ends the rest of a namespace a moment after its first process
+    for _ in range(3000):  # the kernel ends the rest of a namespace a moment after its first process
         if not living(seconds):
             return
         await asyncio.sleep(0.02)
@@ -186,7 +187,7 @@ async def test_a_flood_of_output_is_cut_and_ended(sandbox: Sandbox, stream: str)
     completed = await ran(sandbox, f"import sys\nwhile True: sys.{stream}.write('x' * 10000)", output_bytes=100_000)
     assert (completed.stopped, completed.output_truncated, completed.returncode) == ("output", True, None)
     assert len(completed.stdout) + len(completed.stderr) == 100_000
-    assert completed.wall_seconds < 5
+    assert completed.wall_seconds < 60
 
 
 async def test_output_of_just_the_allowed_size_is_whole(sandbox: Sandbox) -> None:

@@ -91,9 +91,57 @@ def read(text: str, sample: Sample = CITIES) -> str | None:
         ("B is not the answer. C must be the right choice.", "C"),
         ("Option A is correct. On second thought it is Austria's.\n\nAnswer: C", "C"),
         ("Based on the response of the embassy E is out of range, and the answer is C", "C"),
+        ("**Answer: C** ✅", "C"),
+        ("Final answer: C [Budapest]", "C"),
+        ("Answer: Budapest (C)", "C"),
+        ('```json\n{"reasoning": "on the Danube", "answer": "C", "confidence": 0.9}\n```', "C"),
+        ("The answer would therefore be C.", "C"),
+        ("The answer to your question is C.", "C"),
+        (r"Final Answer: The final answer is $\boxed{C}$. I hope it is correct.", "C"),
+        ("### Answer\n**C. Budapest**\n\n### Explanation\nIt has been the capital since 1873, unlike Vienna.", "C"),
+        (r"$\boxed{\text{Option C}}$", "C"),
+        (r"\boxed{\text{The answer is (C)}}", "C"),
+        ("Answer: {C}", "C"),
+        ("Answer: C。", "C"),
+        ("Answer: C<|eot_id|>", "C"),
+        ("Answer: C</s>", "C"),
+        ("Suppose it is B. Then Prague would be Hungarian, a contradiction. Hence C.", "C"),
+        ("Ａｎｓｗｅｒ：Ｃ", "C"),  # full-width letters
+        ("\u200eAnswer:\u200b C\u200e", "C"),  # marks that nobody sees
     ],
 )
 def test_a_settled_letter_is_read(text: str, letter: str) -> None:
+    assert read(text) == letter
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer: C\n\nIf the question had been about Austria, the answer would be A.",
+        "Answer: **C**\n\n(Had it been about Bohemia, the correct answer would have been B.)",
+        "Answer: C\n\nNote that some textbooks claim the answer is A.",
+        "Answer: C. Many people would say that the answer is A.",
+        "Answer: C\n\nOne might think the answer is B because of the castle.",
+        "Answer: C\n\nA common mistake is to answer: B",
+        "Final answer: C\nSecond best answer: B",
+        "Answer: C\nAlternative answer: A",
+        "The answer is C. At first I thought the answer is B.",
+    ],
+)
+def test_what_others_say_or_what_would_be_otherwise_does_not_replace_the_answer(text: str) -> None:
+    assert read(text) == "C"
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("If I had to guess, the answer would be C.", "C"),
+        ("I think most people would say the answer is C.", "C"),
+        ("At first the answer is B. But if we look at the map, the answer is C.", "C"),
+        ("Second best answer: B", None),
+    ],
+)
+def test_a_guess_counts_where_nothing_else_was_declared(text: str, letter: str | None) -> None:
     assert read(text) == letter
 
 
@@ -109,6 +157,8 @@ def test_a_settled_letter_is_read(text: str, letter: str) -> None:
         "The answer cannot be B.",
         "I doubt that the answer is B.",
         "If the answer is B then Prague lies in Hungary.",
+        "Assume the answer is A. Contradiction. Assume the answer is B.",
+        "### Answer\nA city on the Danube, and a large one.",
         "Is the answer B?",
         "The answer is B?",
         "The wrong answer is B.",
@@ -143,6 +193,11 @@ def test_a_settled_letter_is_read(text: str, letter: str) -> None:
         "I refuse. I do not answer questions about cities.",
         "I can't decide; it is not Budapest.",
         "Budapest is wrong.",
+        "Budapest can be ruled out.",
+        "We can rule out Budapest.",
+        "Unlike Budapest, it lies on the Mur.",
+        "Any of them except Budapest.",
+        "Answer: Vienna (C)",
         "",
         " \n",
         "...",

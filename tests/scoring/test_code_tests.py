@@ -34,14 +34,6 @@ from tripos.scoring.values import matches, shown
 QUICK = Limits(wall_seconds=30.0, cpu_seconds=1.0)
 
 
-@pytest.fixture(scope="session")
-def sandbox() -> Bubblewrap:
-    reason = Bubblewrap().missing()
-    if reason is not None:
-        pytest.fail(reason)
-    return Bubblewrap()
-
-
 async def only(sandbox: Bubblewrap, code: str, check: Check, limits: Limits = QUICK) -> CheckResult:
     """The result of a single check."""
     report = await run_checks(sandbox, code, [check], limits)

@@ -73,9 +73,9 @@ def test_the_parser_never_raises_and_stays_within_bounds(reply: str) -> None:
 
 @pytest.mark.parametrize("filler", ["-", "confidence", "confidence:", "\n", "* ", "9", "：", "confidence: 9\n"])
 def test_the_parser_takes_linear_time(filler: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     read_sure_of(filler * 50_000 + "\ncorrect: yes")
-    assert time.perf_counter() - began < 3
+    assert time.thread_time() - began < 3
 
 
 async def verdict_of(text: str, judge: Any, *, finish_reason: str = "stop") -> Verdict:

@@ -42,6 +42,11 @@ def verdict(sample: Sample, text: str, finish_reason: str = "stop") -> Verdict:
         "It is broken.\nANOMALY",
         "label = anomaly",
         "Label：anomaly",
+        "Label: <anomaly>",  # brackets of the prompt's own form
+        "Label: [Anomaly]",
+        "Label: anomaly ✅",
+        "\u200eLabel: anomaly\u200b",
+        "Label: anomaly (a replica is missing)",
     ],
 )
 def test_the_last_label_line_is_the_answer(text: str) -> None:
@@ -56,6 +61,9 @@ def test_the_last_label_line_is_the_answer(text: str) -> None:
         "Label: no anomaly",
         "Label: anomaly or normal",
         "Label: <anomaly | normal>",
+        "Label: anomaly (or normal)",
+        "Label: anomaly?",
+        "Label: (anomaly) (normal)",
         "Label: anomaly\nLabel: unsure",
         "No anomaly, everything is normal.",
         "This is an anomaly.",
@@ -80,9 +88,9 @@ def test_reading_a_label_never_raises(text: str) -> None:
 
 @pytest.mark.parametrize("filler", ["label", "label:", "the ", "{", "*", "\n", " ", "the label "])
 def test_reading_a_label_takes_linear_time(filler: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     label(filler * 50_000)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_right_and_wrong() -> None:

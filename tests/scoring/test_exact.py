@@ -111,6 +111,6 @@ def test_final_answer_never_raises_and_says_how(text: str) -> None:
 
 @pytest.mark.parametrize("filler", ["final ", "final answer", "final answer*", " ", "\n", "*"])
 def test_final_answer_takes_linear_time(filler: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     FinalAnswer()(SAMPLE, filler * 50_000)
-    assert time.perf_counter() - began < 3
+    assert time.thread_time() - began < 3

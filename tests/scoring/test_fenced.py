@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tripos.core.records import Sample
-from tripos.scoring.fenced import LastBlock, blocks
+from tripos.scoring.fenced import LastBlock, blocks, fenced
 
 SAMPLE = Sample(record_id="1", input="?")
 
@@ -39,6 +39,10 @@ def test_it_never_raises(text: str) -> None:
 
 @pytest.mark.parametrize("filler", ["```\n", "```sql\n", "`", "~~~ \n"])
 def test_it_takes_linear_time(filler: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     blocks(filler * (100_000 // len(filler)))
-    assert time.perf_counter() - began < 3
+    assert time.thread_time() - began < 3
+
+
+def test_what_is_written_is_read_back() -> None:
+    assert blocks("Here it is.\n" + fenced("x = 1\n")) == [("python", "x = 1\n")]

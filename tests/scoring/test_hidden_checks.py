@@ -19,14 +19,6 @@ PLUS = "def double(n):\n    return n + 2\n"  # right for 2 alone
 SQUARE = "def double(n):\n    return n * n\n"  # right for 0 and 2
 
 
-@pytest.fixture(scope="session")
-def sandbox() -> Bubblewrap:
-    reason = Bubblewrap().missing()
-    if reason is not None:
-        pytest.fail(reason)
-    return Bubblewrap()
-
-
 def sample(**reference: Any) -> Sample:
     return Sample(record_id="double", input="Double a number.", reference={"solution": RIGHT, "checks": CHECKS, **reference})
 

@@ -104,7 +104,7 @@ async def test_both_orders_are_asked_at_the_same_time() -> None:
     waiting = asyncio.Barrier(2)
 
     async def ask(messages: Sequence[Message], params: GenerationParams) -> Completion:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await waiting.wait()
         return Completion(text="[[A=B]]")
 

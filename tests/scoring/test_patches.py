@@ -56,10 +56,11 @@ def test_a_fence_inside_a_patch_does_not_end_it() -> None:
     assert find_patch(f"```diff\n{patch}```")[0] == patch
 
 
-def test_blank_context_at_the_end_survives_stripping() -> None:
+@pytest.mark.parametrize("form", ["{}", "```diff\n{}\n```\nDone.", "```diff\n{}\n\n```", "```diff\n{}", "<patch>\n{}\n</patch>"])
+def test_blank_context_at_the_end_survives_stripping(form: str) -> None:
     before = "a\nb\n\n\n"
     patch = diff(before, "a\nc\n\n\n")
-    found, _ = find_patch(patch.strip())
+    found, _ = find_patch(form.format(patch.strip()))
     assert found is not None and apply({"m/f.py": before}, found) == {"m/f.py": "a\nc\n\n\n"}
 
 
@@ -110,10 +111,10 @@ def test_what_does_not_fit_says_why(patch: str, why: str) -> None:
     ],
 )
 def test_padding_costs_no_time(padding: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     assert PATCH in str(find_patch(f"{padding}\n\n```diff\n{PATCH}```")[0])
     find_patch(padding)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 @given(st.text())

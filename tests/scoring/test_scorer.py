@@ -9,7 +9,7 @@ import pytest
 
 from tripos.core.errors import ScorerError
 from tripos.core.records import Extraction, Outcome, Verdict
-from tripos.scoring.scorer import check_extraction, check_verdict
+from tripos.scoring.scorer import check_extraction, check_verdict, means
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,8 @@ def test_an_answer_may_be_anything_that_can_be_written(answer: Any) -> None:
 def test_an_answer_that_cannot_is_refused(extraction: Any, said: str) -> None:
     with pytest.raises(ScorerError, match=said):
         check_extraction(extraction)
+
+
+def test_a_mean_is_over_the_answers_that_have_the_metric() -> None:
+    rows = [(Outcome.SCORED, {"a": 1.0, "b": None}), (Outcome.REFUSED, {"a": 0.0}), (Outcome.SCORED, {})]
+    assert means(rows, ["a", "b", "c"]) == {"a": 0.5, "b": None, "c": None}

@@ -10,9 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tripos.core.records import Completion, Extraction, Outcome, Sample
-from tripos.scoring.scorer import Answer
-from tripos.scoring.structured import MAX_DEPTH, NULL, LastJson, f1, fault, graded, label, last_json, matching, moment, unreadable
+from tripos.core.records import JSON, Completion, Extraction, Outcome, Sample, Verdict
+from tripos.scoring.scorer import Answer, Instruments
+from tripos.scoring.structured import (
+    MAX_DEPTH,
+    NULL,
+    LastJson,
+    StructuredScorer,
+    f1,
+    f1_of_sets,
+    fault,
+    graded,
+    label,
+    last_json,
+    matching,
+    moment,
+    of_shape,
+    unreadable,
+)
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
 PLAIN = st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infinity=False) | TEXT
@@ -167,3 +182,42 @@ class TestOutcomes:
     @pytest.mark.parametrize(("right", "outcome"), [(True, Outcome.SCORED), (False, Outcome.TRUNCATED)])
     def test_a_cut_answer_counts_as_such_only_when_it_is_not_correct(self, right: bool, outcome: Outcome) -> None:
         assert graded(self.answer("x", "length"), 0.5, right, metrics={}, details={}).outcome == outcome
+
+
+class Height(StructuredScorer):
+    """Right where the height is the reference."""
+
+    def nothing(self, want: JSON) -> dict[str, float | None]:
+        return {"off": float(want)}
+
+    def grade(self, sample: Sample, answer: Answer, given: JSON) -> Verdict:
+        height = of_shape(given, {"height": (int,)})["height"]
+        return graded(answer, float(height == sample.reference), height == sample.reference, metrics={"off": 0.0}, details={})
+
+
+class TestStructuredScorer:
+    @pytest.mark.parametrize(
+        ("text", "value", "outcome", "off", "why"),
+        [
+            ('{"height": 3}', 1.0, Outcome.SCORED, 0.0, None),
+            ('{"height": 4}', 0.0, Outcome.SCORED, 0.0, None),
+            ('{"height": "3"}', 0.0, Outcome.WRONG_FORMAT, 3.0, "'height' must be a whole number, not text"),
+            ('[{"height": 3}]', 0.0, Outcome.WRONG_FORMAT, 3.0, "an object with height was asked for, not a list"),
+            ("three", 0.0, Outcome.WRONG_FORMAT, 3.0, "no JSON object or list of objects"),
+            ("", 0.0, Outcome.REFUSED, 3.0, "no JSON object or list of objects"),
+        ],
+    )
+    def test_what_cannot_be_read_is_wrong_with_figures_of_its_own(
+        self, text: str, value: float, outcome: Outcome, off: float, why: str | None
+    ) -> None:
+        sample = Sample(record_id="s", input="?", reference=3)
+        answer = Answer(text=text, completion=Completion(text=text, finish_reason="stop"), extraction=LastJson()(sample, text))
+        verdict = Height().score(sample, answer, Instruments())
+        assert (verdict.value, verdict.is_correct, verdict.outcome) == (value, value == 1.0, outcome)
+        assert (verdict.metrics, verdict.details.get("why")) == ({"off": off}, why)
+        assert Height().needs == frozenset()
+
+
+def test_f1_of_sets_counts_what_is_in_both() -> None:
+    assert f1_of_sets({1, 2, 3}, {2, 3, 4, 5}) == pytest.approx(2 * 2 / 7)
+    assert (f1_of_sets(set(), set()), f1_of_sets({1}, set())) == (1.0, 0.0)

@@ -48,10 +48,10 @@ def test_no_parser_ever_raises(reply: str) -> None:
 
 @pytest.mark.parametrize("filler", ["-", "_", "*", " ", "\n", "correct", "correct:", "[[", "not ", "\t_", "1.", "grade"])
 def test_parsers_take_linear_time(filler: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     for form in FORMS.values():
         form.parse(filler * 100_000)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 @pytest.mark.parametrize(

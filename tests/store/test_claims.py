@@ -47,7 +47,7 @@ def test_a_lease_that_was_not_renewed_is_void_and_one_that_was_holds(url: str, m
 def test_a_dead_process_of_this_machine_holds_nothing(url: str) -> None:
     program = "import os, sys; from tripos.store.claims import Claims; from tripos.store.database import Database\n"
     program += "print(Claims(Database(sys.argv[1]), 'dead').take([], ['a'])); sys.stdout.flush(); os.kill(os.getpid(), 9)"
-    done = subprocess.run([sys.executable, "-c", program, url], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", program, url], capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout == "{'a'}\n"
     assert living(Database(url)) == []
     assert Claims(Database(url), "alive").take([], ["a"]) == {"a"}

@@ -43,7 +43,7 @@ except StoreError as error:
 
 def read_as_nobody(path: Path, how: str = "read") -> str:
     """Counts trials in a process without any right to write."""
-    done = subprocess.run([sys.executable, "-c", READ_AS_NOBODY, str(path), how], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", READ_AS_NOBODY, str(path), how], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -219,7 +219,7 @@ class TestMigration:
     def test_many_processes_may_make_one_store_at_once(self, url: str) -> None:
         program = "import sys; from tripos.store.database import Database; print(Database(sys.argv[1]).version())"
         processes = [subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE, text=True) for _ in range(4)]
-        assert [p.communicate(timeout=60)[0].strip() for p in processes] == [str(schema.VERSION)] * 4
+        assert [p.communicate(timeout=300)[0].strip() for p in processes] == [str(schema.VERSION)] * 4
 
 
 def test_other_tools_read_the_file_as_it_is(store: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from running import FakeServer, fake_server, quiz, records, start, summary, tripos, wait_until, write_questions
+from running import FOR_EVER, FakeServer, fake_server, quiz, records, start, summary, tripos, wait_until, write_questions
 from tripos.store.database import Database
 from tripos.store.reading import Reader
 from tripos.store.verify import verify
@@ -26,11 +26,21 @@ def outcome(path: Path) -> dict[str, tuple[bool, str]]:
     return {r["record_id"]: (r["is_correct"], r["model_answer"]) for r in records(path)}
 
 
+def until_it_waits(process: subprocess.Popen[str]) -> str:
+    """The line with which a command says that it waits for another."""
+    assert process.stderr is not None
+    while "waiting" not in (line := process.stderr.readline()):
+        assert line, "it has ended"
+    return line
+
+
 def test_two_commands_share_a_run(url: str, tmp_path: Path) -> None:
     data = write_questions(tmp_path / "quiz.jsonl", 300)
-    with fake_server("--latency-ms", "50") as server:
+    with fake_server("--latency-ms", FOR_EVER) as server:
         processes = [start(*command(data, server, url, out), cwd=tmp_path) for out in ("one.jsonl", "two.jsonl")]
-        ends = [p.communicate(timeout=90) for p in processes]
+        wait_until(lambda: sum(server.stats()["asked"].values()) == 16)  # both are at work
+        server.go_on()
+        ends = [p.communicate(timeout=300) for p in processes]
         asked = server.stats()["asked"]
     assert [p.returncode for p in processes] == [0, 0], ends
     assert len(asked) == 300 and set(asked.values()) == {1}, "every sample exactly once"
@@ -48,44 +58,43 @@ def test_two_commands_share_a_run(url: str, tmp_path: Path) -> None:
 
 def test_the_second_waits_for_what_the_first_has_in_hand_and_asks_nothing(url: str, tmp_path: Path) -> None:
     data = write_questions(tmp_path / "quiz.jsonl", 8)
-    with fake_server("--latency-ms", "5000") as server:
+    with fake_server("--latency-ms", FOR_EVER) as server:
         first = start(*command(data, server, url, "one.jsonl"), cwd=tmp_path)
         wait_until(lambda: sum(server.stats()["asked"].values()) == 8)
-        second = tripos(*command(data, server, url, "two.jsonl"), cwd=tmp_path)
-        first.communicate(timeout=30)
+        second = start(*command(data, server, url, "two.jsonl"), cwd=tmp_path)
+        assert "8 trials are in the hands of another process; waiting" in until_it_waits(second)
+        server.go_on()
+        ends = [p.communicate(timeout=300) for p in (first, second)]
         assert sum(server.stats()["asked"].values()) == 8
-    assert (first.returncode, second.returncode) == (0, 0), second.stderr
-    assert "8 trials are in the hands of another process; waiting" in second.stderr
+    assert (first.returncode, second.returncode) == (0, 0), ends
     assert len(records(tmp_path / "two.jsonl")) == 8 and summary(tmp_path / "two.jsonl")["reused"] == 8
 
 
 def test_what_a_killed_process_held_is_taken_over_by_the_one_that_waits(url: str, tmp_path: Path) -> None:
     data = write_questions(tmp_path / "quiz.jsonl", 8)
-    with fake_server("--latency-ms", "3000") as server:
+    with fake_server("--latency-ms", FOR_EVER) as server:
         first = start(*command(data, server, url, "one.jsonl"), cwd=tmp_path)
         wait_until(lambda: sum(server.stats()["asked"].values()) == 8)
         second = start(*command(data, server, url, "two.jsonl"), cwd=tmp_path)
-        assert second.stderr is not None
-        while "waiting" not in second.stderr.readline():
-            assert second.poll() is None
+        until_it_waits(second)
         first.kill()
         first.communicate()
-        second.communicate(timeout=30)
+        wait_until(lambda: sum(server.stats()["asked"].values()) == 16)
+        server.go_on()
+        second.communicate(timeout=300)
     assert second.returncode == 0
     assert summary(tmp_path / "two.jsonl")["scored_samples"] == 8 and summary(tmp_path / "two.jsonl")["reused"] == 0
 
 
 def test_ctrl_c_ends_the_waiting(url: str, tmp_path: Path) -> None:
     data = write_questions(tmp_path / "quiz.jsonl", 4)
-    with fake_server("--latency-ms", "20000") as server:
+    with fake_server("--latency-ms", FOR_EVER) as server:
         first = start(*command(data, server, url, "one.jsonl"), cwd=tmp_path)
         wait_until(lambda: sum(server.stats()["asked"].values()) == 4)
         second = start(*command(data, server, url, "two.jsonl"), cwd=tmp_path)
-        assert second.stderr is not None
-        while "waiting" not in second.stderr.readline():
-            assert second.poll() is None
+        until_it_waits(second)
         second.send_signal(signal.SIGINT)
-        second.communicate(timeout=10)
+        second.communicate(timeout=300)
         assert second.returncode == 130 and summary(tmp_path / "two.jsonl")["status"] == "interrupted"
         first.kill()
         first.communicate()
@@ -113,7 +122,7 @@ def test_a_server_that_goes_away_in_the_middle_ends_the_run_and_the_same_command
     import psycopg
 
     data = write_questions(tmp_path / "quiz.jsonl", 200)
-    with fake_server("--latency-ms", "20") as server:
+    with fake_server("--latency-ms", "250") as server:
         words = command(data, server, postgresql_url, "out.jsonl")
         process = start(*words, cwd=tmp_path)
         wait_until(lambda: sum(server.stats()["answered"].values()) > 40)
@@ -121,7 +130,8 @@ def test_a_server_that_goes_away_in_the_middle_ends_the_run_and_the_same_command
             other.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
             )
-        _, err = process.communicate(timeout=30)
+        server.go_on()
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 2 and "Traceback" not in err
         assert "when the server is back" in err
         kept = records(tmp_path / "out.jsonl")
@@ -147,7 +157,7 @@ def test_a_full_disk_in_the_middle_of_a_run(tmp_path: Path) -> None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
         run = subprocess.run(
-            [sys.executable, "-m", "tripos", *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+            [sys.executable, "-m", "tripos", *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
             preexec_fn=little_room, env={**os.environ, "NO_COLOR": "1"},
         )  # fmt: skip
         assert run.returncode == 2 and "Traceback" not in run.stderr

@@ -64,7 +64,7 @@ def test_kill_9_at_any_instant_loses_nothing_that_was_durable(url: str, tmp_path
         said = tmp_path / str(number)
         with said.open("w") as file:
             process = writing(url, stdout=file)
-        wait_until(lambda said=said: said.stat().st_size > 0)
+        wait_until(lambda said=said: said.read_bytes().count(b"\n") >= 20)
         time.sleep(rng.uniform(0.0, 0.1))
         process.kill()
         process.communicate()
@@ -78,7 +78,7 @@ def test_kill_9_at_any_instant_loses_nothing_that_was_durable(url: str, tmp_path
 
 def test_two_processes_write_one_store_at_once(url: str) -> None:
     processes = [writing(url, 300) for _ in range(2)]
-    said = {name for p in processes for name in p.communicate(timeout=60)[0].split()}
+    said = {name for p in processes for name in p.communicate(timeout=300)[0].split()}
     assert [p.returncode for p in processes] == [0, 0]
     assert len(said) == 600 and said == present(url)
     assert verify(Database(url)).ok
@@ -93,7 +93,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_committed_is_intact(tmp_path: 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
     process = writing(str(path), 100_000, preexec_fn=little_room)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 1 and err.count("\n") == 1
     assert "what was committed is safe, run the same command again" in err
     durable = set(out.split())
@@ -202,5 +202,5 @@ def test_an_event_is_stored_as_json_anybody_can_read(url: str) -> None:
 def test_the_process_ends_though_a_writer_was_never_closed(url: str) -> None:
     program = f"import os, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import made\n"
     program += "w = made.Writer(made.Database(sys.argv[1])); w.write(made.RUN, made.trial('a')); w.flush()"
-    assert subprocess.run([sys.executable, "-c", program, url], timeout=30, check=False, env={**os.environ}).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program, url], timeout=300, check=False, env={**os.environ}).returncode == 0
     assert present(url) == {"a"}

@@ -29,7 +29,8 @@ from tripos.telemetry.nvidia import Nvidia
 from tripos.telemetry.rapl import Rapl
 
 WATTS = 40.0
-WRAP = 20_000_000  # micro-joules: the counter starts again every half second
+WRAP = 262_143_328_850  # micro-joules, as a processor counts them; here the counter starts again after a quarter of a second
+AT_FIRST = WRAP - int(WATTS / 4 * 1e6)
 
 
 @cache
@@ -52,7 +53,7 @@ class Machine:
     """A powercap tree that draws so many watts while `drawing`."""
 
     def __init__(self, root: Path) -> None:
-        self.counter = PowercapTree(root).domain("intel-rapl:0", "package-0", 1, max_range=WRAP - 1)
+        self.counter = PowercapTree(root).domain("intel-rapl:0", "package-0", AT_FIRST, max_range=WRAP - 1)
         self.root = root
 
     @contextmanager
@@ -69,7 +70,7 @@ class Machine:
     def _draw(self, stop: threading.Event) -> None:
         began = time.monotonic()
         while not stop.wait(0.005):
-            used = int((time.monotonic() - began) * WATTS * 1e6) % WRAP
+            used = (AT_FIRST + int((time.monotonic() - began) * WATTS * 1e6)) % WRAP
             new = self.counter.with_name("new")
             new.write_text(str(used))
             new.replace(self.counter)
@@ -115,7 +116,7 @@ def balances(told: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("workers", [1, 8])
 async def test_samples_and_idle_are_what_the_counter_counted(tmp_path: Path, machine: Machine, workers: int) -> None:
     write_questions(tmp_path / "quiz.jsonl", 24)
-    with fake_server("--latency-ms", "60") as server, machine.drawing():
+    with fake_server("--latency-ms", str(80 * workers)) as server, machine.drawing():
         result, warnings = await run(spec(tmp_path, server.url, max_workers=workers))
     assert result.status == "complete" and result.summary is not None, result.error
     assert not [w for w in warnings if "measured" in w]

@@ -1,1 +1,1 @@
-""""""
+"""Agents and their tools: a sample answered in a conversation instead of one request."""

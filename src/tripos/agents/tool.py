@@ -32,9 +32,10 @@ from tripos.agents.workspace import ToolError, Workspace
 from tripos.core.errors import ConfigError
 from tripos.core.registry import Registry
 
-__all__ = ["Tool", "ToolError", "Workspace", "tool", "tools"]
+__all__ = ["Tool", "ToolError", "Workspace", "page", "tool", "tools"]
 
 SECONDS = 60.0
+PAGE = 16_000  # characters of a long text that one call gives
 _ARGS = re.compile(r"^\s*Args:\s*$", re.MULTILINE)
 _SECTION = re.compile(r"^(Returns|Raises|Note|Example)s?:\s*$", re.MULTILINE)
 _SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
@@ -120,6 +121,19 @@ def tool(
         return Tool(name, description, arguments, function, workspace, version, seconds, sandbox, check)
 
     return tools.decorate(name, wrap)
+
+
+def page(text: str, offset: int, what: str) -> str:
+    """The page of a long text that begins at `offset`; its end tells the model where the next one begins.
+
+    Raises:
+        ToolError: the offset is outside of `what`.
+    """
+    if offset < 0 or (offset and offset >= len(text)):
+        raise ToolError(f"{what} has {len(text)} characters; offset {offset} is outside")
+    end = offset + PAGE
+    more = f"\n[characters {offset} to {end} of {len(text)}; go on with offset {end}]" if end < len(text) else ""
+    return text[offset:end] + more
 
 
 def _fields(name: str, function: Callable[..., Any], said: dict[str, str]) -> tuple[list[Any], str | None]:

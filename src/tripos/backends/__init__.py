@@ -1,1 +1,1 @@
-""""""
+"""How a sample becomes an answer: one request, or an agent."""

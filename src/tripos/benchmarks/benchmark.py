@@ -72,7 +72,8 @@ def refuse(key: str, options: Options, *names: str) -> None:
     for name in names:
         value = getattr(options, name)
         if value:
-            raise ConfigError(f"{key} has no {name}; {name} = {value!r} would change nothing, leave it out")
+            given = str(value) if isinstance(value, Path) else value
+            raise ConfigError(f"{key} has no {name}; {name} = {given!r} would change nothing, leave it out")
 
 
 class Source(Protocol):

@@ -6,6 +6,7 @@ benchmarks on a machine without a network do not wait forty times for retries.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -89,6 +90,12 @@ class OnHub:
         if names & {"DatasetNotFoundError", "RepositoryNotFoundError"}:
             return f"{self.repo} was not found on the hub ({page}), or it is private and HF_TOKEN is not set; or {self.locally}"
         return f"{self.repo} cannot be loaded: {type(error).__name__}: {said}; or {self.locally}"
+
+
+def revision_of(path: Path) -> str | None:
+    """The commit of the data set that a file or directory of the hub's cache is of; None for any other place."""
+    cached = re.search(r"snapshots/([0-9a-f]{40})(?:/|\Z)", path.as_posix())
+    return cached[1] if cached else None
 
 
 def away() -> str | None:

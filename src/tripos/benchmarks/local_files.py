@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +47,29 @@ def shelved(key: str) -> Path | None:
     if not root.is_dir():
         raise DatasetError(f"TRIPOS_DATA_DIR = {shelf!r} is no directory; it must hold one directory a benchmark, such as {key}/")
     return root / key if (root / key).is_dir() else None
+
+
+def checkout(
+    key: str, data: Path | None, places: Sequence[str], fits: Callable[[Path], bool], *, holds: str, advice: str, what: str = "the tasks"
+) -> Path:
+    """The directory of a benchmark's files in a copy of the repository that they come from.
+
+    Args:
+        data: the copy; None looks for one below `TRIPOS_DATA_DIR`.
+        places: where in it the directory may be, the likeliest first.
+        fits: whether a directory is the one.
+        holds: what a copy holds, and `advice`, how to get one, for the error.
+
+    Raises:
+        DatasetError: there is no copy, or nothing of the kind in it.
+    """
+    root = data or shelved(key)
+    if root is None:
+        raise DatasetError(f"{key}: {what} are not here; {advice}")
+    folder = next(filter(fits, (root.expanduser() / place for place in places)), None)
+    if folder is None:
+        raise DatasetError(f"{key}: {root} holds no {holds}; {advice}")
+    return folder
 
 
 def locate(root: Path, split: str, config: str | None, *, named: bool) -> tuple[Path, ...]:
@@ -169,7 +192,7 @@ def _json_lines(path: Path) -> Iterator[Located]:
             where = f"{path}:{number}"
             try:
                 row = decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise DatasetError(f"{where}: not a JSON row: {error}") from error
             yield where, _object(row, where)
 
@@ -182,7 +205,7 @@ def _json(path: Path) -> Iterator[Located]:
         return
     try:
         rows = msgspec.json.decode(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: not a JSON array of rows: {error}") from error
     for number, row in enumerate(rows, 1):
         yield f"{path}: row {number}", _object(row, f"{path}: row {number}")

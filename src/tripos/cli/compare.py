@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tripos.cli.options import Finite
 from tripos.core.errors import ConfigError
 from tripos.reports.tables import print_json, print_table, say
 from tripos.reports.verdicts import sentence
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 @click.option("--metric", default="accuracy", show_default=True, help="accuracy, score, or any number of the records.")
 @click.option("--by", "group_by", default="benchmark", show_default=True, help="benchmark, slice_id, subject, any dimension or parameter.")
 @click.option("--correction", default="holm", show_default=True, help="none, bonferroni, holm, bh or by; over all rows.")
-@click.option("--margin", default=0.0, show_default=True, type=click.FloatRange(min=0), help="Largest difference that does not matter.")
-@click.option("--level", default=0.95, show_default=True, type=click.FloatRange(0, 1, min_open=True, max_open=True))
+@click.option("--margin", default=0.0, show_default=True, type=Finite(min=0), help="Largest difference that does not matter.")
+@click.option("--level", default=0.95, show_default=True, type=Finite(0, 1, min_open=True, max_open=True))
 @click.option("--better", type=click.Choice(["more", "less"]), help="Of the metric, where neither the results nor its name say.")
 @click.option("--all-pairs", is_flag=True, help="Every side with every other, not only the first with the rest.")
 @click.option(
     "--fail-if-worse",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     help="Exit 1 if a treatment is worse by more than this, or has no score where the baseline has one.",
 )
 @click.option("--show-disagreements", is_flag=True, help="List the records on which the first two sides disagree.")
@@ -85,7 +86,7 @@ def command(
 
 def _print(rows: list[ComparisonRow], group_by: str, metric: str) -> None:
     columns = [group_by, "Baseline", "Treatment", "Pairs", "Base", "Treat", "Delta", "95 % interval", "p", "p adj.", "W/L/T", "Verdict"]
-    columns[7] = f"{rows[0].ci_level:.0%} interval"
+    columns[7] = f"{100 * rows[0].ci_level:.6g} % interval"
     table = []
     for r in rows:
         span = f"[{r.ci_lower:+.4f}, {r.ci_upper:+.4f}]" if r.ci_lower is not None else None

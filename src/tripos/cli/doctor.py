@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
+from tripos.cli.store import is_there
 from tripos.reports.tables import print_json, print_table
+from tripos.runs.spec import DEFAULT_STORE
 
 _EXTRAS = {
     "math_verify": ("math", "math benchmarks (math500)"),
     "anthropic": ("anthropic", "Claude models"),
     "google.genai": ("google", "Gemini models"),
     "transformers": ("transformers", "models in this process"),
+    "torch": ("kernels", "compute kernels (kernels)"),
+    "swebench": ("swebench", "the harness of swebench"),
+    "pypdf": ("agents", "the tool pdf_extract"),
     "psycopg": ("postgres", "a PostgreSQL store"),
+    "pandas": ("frames", "results as tables of pandas"),
+    "polars": ("frames", "results as tables of polars"),
+    "wandb": ("wandb", "reports to Weights & Biases"),
+    "gspread": ("sheets", "reports to Google Sheets"),
 }
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "HF_TOKEN")
 
@@ -33,7 +41,7 @@ class Finding(NamedTuple):
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--store", default="results/tripos.db", show_default=True)
+@click.option("--store", default=DEFAULT_STORE, show_default=True)
 def command(as_json: bool, store: str) -> int:
     """What works on this machine: engines, keys, sandboxes, packages, store."""
     from tripos.runs.runner import run_in_loop
@@ -94,7 +102,7 @@ def _store(url: str) -> Finding:
     from tripos.core.errors import StoreError
     from tripos.store.database import Database
 
-    if "://" not in url and not Path(url).exists():
+    if not is_there(url):
         return Finding("store", url, True, "will be made by the first run")
     try:
         runs = Database(url, read_only=True).execute("SELECT count(*) FROM run")[0][0]

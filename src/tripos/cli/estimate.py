@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tripos.cli import options
 from tripos.cli.run import suite_of
+from tripos.cli.store import reader_of
 from tripos.reports.tables import print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -26,12 +26,9 @@ if TYPE_CHECKING:
 def command(config: str | None, model_filter: str | None, as_json: bool, **flags: Any) -> int:
     """Calls, tokens, cost and time before paying. Nothing is asked."""
     from tripos.runs.estimate import estimate
-    from tripos.store.database import Database
-    from tripos.store.reading import Reader
 
     suite = suite_of(config, model_filter, flags)
-    store = suite.runs[0].store
-    reader = Reader(Database(store, read_only=True)) if "://" in store or Path(store).exists() else None
+    reader = reader_of(suite.runs[0].store)
     found = [estimate(spec, reader) for spec in suite.runs]
     if as_json:
         print_json({"runs": [e.plain() for e in found]})

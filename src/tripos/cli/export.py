@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tripos.cli.store import reader_of
 from tripos.core.errors import ConfigError, StoreError
 from tripos.reports.tables import print_json
 from tripos.runs.spec import DEFAULT_STORE
@@ -38,12 +39,8 @@ def command(source: str, name: str, output: Path, store: str, as_json: bool) -> 
 def _exported(source: str, store: str) -> Exported:
     from tripos.results.result_file import read_results
     from tripos.runs.stored import exported_file, exported_run
-    from tripos.store.database import Database
-    from tripos.store.reading import Reader
 
-    path = Path(source)
-    there = "://" in store or Path(store).exists()
-    reader = Reader(Database(store, read_only=True)) if there else None
+    path, reader = Path(source), reader_of(store)
     if path.is_file():
         exported = exported_file(read_results(path), reader)
     elif reader is None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tripos.kernels.assess import Assessment
     from tripos.kernels.payload import Payload
 
+_REASON = 300  # characters of a reason in a table
 _path = click.Path(path_type=Path)
 _o = click.option
 
@@ -152,8 +153,11 @@ def leaderboard(files: tuple[Path, ...], output: tuple[Path, ...], backend: str 
 
 
 def _targets(flags: dict[str, Any]) -> list[Any]:
+    from tripos.kernels.prompt import dsl_of
     from tripos.kernels.targets import resolve_targets
 
+    if flags["dsl"]:
+        dsl_of(flags["dsl"])
     named = {name: flags[name] for name in ("arch", "dsl", "backend_name")}
     return resolve_targets(flags["backend"], flags["backends"] or None, **named)
 
@@ -266,8 +270,8 @@ def _deliver(payloads: list[Payload], flags: dict[str, Any]) -> int:
     else:
         for payload in payloads:
             _print_payload(payload)
-    for path in written:
-        say(f"written: {path}", style="dim") if not flags["as_json"] else None
+    for path in () if flags["as_json"] else written:
+        say(f"written: {path}", style="dim")
     return max(exit_code(payload) for payload in payloads)
 
 
@@ -292,12 +296,18 @@ def _print_payload(payload: Payload) -> None:
         span = f" [{mean['lower']:.3f}, {mean['upper']:.3f}]" if mean.get("lower") is not None else ""
         speed = f"geometric mean speedup {mean['mean']:.3f}{span}" if mean.get("mean") is not None else "no speedup measured"
         say(f"score {performance['normalised_total']:.2f} of 100 ({performance['total_weighted_score']:g} weighted points), {speed}")
+        sure = ", ".join(f"{performance[f'{verdict}_cases']} {verdict}" for verdict in ("faster", "slower", "undecided"))
+        noisy = performance["outcomes"].get("noisy", 0)
+        said = f" ({noisy} noisy: at most 1 in the mean, whatever was measured)" if noisy else ""
+        say(f"beyond doubt against the reference: {sure}{said}")
 
 
 def _rows(payload: Payload) -> tuple[list[str], list[list[Any]]]:
     rows = payload.get("performance_results")
     if rows is None:
-        plain = [[r["tier"], r["case_name"], f"{r['success_count']}/{r['pass_n']}", r["failure_reason"] or ""] for r in payload["results"]]
+        plain = [
+            [r["tier"], r["case_name"], f"{r['success_count']}/{r['pass_n']}", _short(r["failure_reason"])] for r in payload["results"]
+        ]
         return ["Tier", "Case", "Passed", "Why not"], plain
     shown = [
         [
@@ -309,11 +319,16 @@ def _rows(payload: Payload) -> tuple[list[str], list[list[Any]]]:
             r["speedup"],
             _interval(r),
             r["score"],
-            r["error"] or "",
+            _short(r["error"]),
         ]
         for r in rows
     ]
     return ["Tier", "Case", "Outcome", "Baseline ms", "Kernel ms", "Speedup", "95 %", "Score", "Why not"], shown
+
+
+def _short(reason: str | None) -> str:
+    """As much of a reason as a table bears; the payload has all of it."""
+    return reason if reason is not None and len(reason) <= _REASON else f"{reason[:_REASON]}…" if reason else ""
 
 
 def _interval(row: dict[str, Any]) -> str:
@@ -321,12 +336,15 @@ def _interval(row: dict[str, Any]) -> str:
 
 
 def _print_board(board: dict[str, Any]) -> None:
-    from tripos.reports.tables import print_table, warn
+    from tripos.kernels.leaderboard_page import ranks, said_of_teams
+    from tripos.reports.tables import print_table, say, warn
 
     for notice in board["notices"]:
         warn(notice)
-    rows = [[e["rank"], e["team_name"], e["normalised_total"], f"{e['passed']}/{e['total']}", e["backend"]] for e in board["ranking"]]
-    print_table("Leaderboard", ["Rank", "Team", "Total of 100", "Passed", "Backend"], rows, right=(0, 2, 3))
+    columns, rows = ranks(board)
+    print_table("Leaderboard", columns, rows, right=range(len(columns) - 1))
+    for notice in said_of_teams(board):
+        say(f"! {notice}", style="yellow")
 
 
 class _Counted:

@@ -5,6 +5,7 @@ Each becomes a setting of the run specification; an option that was not given is
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,16 @@ class Workers(click.ParamType[int | str]):
             self.fail(f"{value!r} is neither a number nor 'auto'", param, ctx)
         if number < 1:
             self.fail(f"{value!r}: at least one worker is needed", param, ctx)
+        return number
+
+
+class Finite(click.FloatRange):
+    """A number of a range. NaN and infinity, which a range without an end lets through, are refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
         return number
 
 
@@ -84,6 +95,9 @@ how = _group(
     _o("--judge-base-url", help="OpenAI-compatible endpoint of the judge."),
     _o("--judge-api-key-env", help="Environment variable that holds the judge's key."),
     _o("--warmup-samples", type=click.IntRange(min=0), help="Requests before the measured ones.  [default: 0]"),
+    _o(
+        "--give-up-after", type=click.IntRange(min=0), help="End a run once so many samples in a row failed alike; 0: never.  [default: 20]"
+    ),
     _o("--max-cost", "max_cost_usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly after so many US dollars."),
     _o("--max-tokens-total", type=click.IntRange(min=1), help="Stop cleanly after so many tokens."),
     _o("--telemetry/--no-telemetry", default=None, help="Measure energy and time to first token.  [default: off]"),

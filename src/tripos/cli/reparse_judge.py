@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tripos.cli.store import reader_of
 from tripos.reports.tables import print_json, print_table
 from tripos.runs.spec import DEFAULT_STORE
 
@@ -33,7 +34,6 @@ def command(
     from tripos.runs.published import renew
     from tripos.runs.reparse import reparse
     from tripos.store.database import Database
-    from tripos.store.reading import Reader
     from tripos.store.writer import Writer
 
     if in_place and out is not None:
@@ -42,9 +42,8 @@ def command(
         benchmarks.import_file(benchmark_file)
     results = read_results(file)
     target = file if in_place else out or file.with_name(file.name + ".reparsed")
-    present = "://" in store or Path(store).exists()
-    reader = Reader(Database(store, read_only=True)) if present else None
-    writer = Writer(Database(store)) if present and in_place else None
+    reader = reader_of(store)
+    writer = Writer(Database(store)) if reader is not None and in_place else None
     backup = file.with_name(file.name + ".bak")
     first = in_place and not backup.exists()
     if first:

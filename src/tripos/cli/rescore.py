@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tripos.cli.options import given
+from tripos.cli.store import is_there
 from tripos.reports.tables import out, print_json, print_table, shown, warn
 from tripos.runs.spec import DEFAULT_STORE
 
@@ -43,9 +44,10 @@ def command(run_id: str, store: str, max_cost_usd: float | None, benchmark_file:
     from tripos.engines.endpoint import Budget
     from tripos.runs.endpoints import Endpoints
     from tripos.runs.rescore import Change, rescore
-    from tripos.runs.runner import Control, interruptible, run_in_loop
+    from tripos.runs.runner import run_in_loop
+    from tripos.runs.stopping import Control, interruptible
 
-    if "://" not in store and not Path(store).exists():
+    if not is_there(store):
         raise ConfigError(f"there is no store at {store}; name another with --store")
     if benchmark_file is not None:
         benchmarks.import_file(benchmark_file)
@@ -85,7 +87,10 @@ def _run_of(path: Path) -> str:
     from tripos.core.errors import ConfigError
     from tripos.results.result_file import read_results
 
-    runs = read_results(path).run_ids
+    read = read_results(path)
+    if not read.records:
+        raise ConfigError(f"{path} holds no records")
+    runs = read.run_ids
     if len(runs) != 1:
         raise ConfigError(f"{path} is of {len(runs)} runs; name one by its id")
     return runs.pop()

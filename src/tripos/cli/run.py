@@ -10,7 +10,7 @@ import click
 
 from tripos.benchmarks.benchmark import benchmarks
 from tripos.cli import options
-from tripos.cli.running import execute, show_plan
+from tripos.cli.running import execute
 from tripos.config.single import single
 from tripos.config.suite import load_suite, resolve
 from tripos.core.errors import ConfigError
@@ -28,10 +28,7 @@ from tripos.runs.spec import RunSpec, SuiteSpec
 def command(config: str | None, model_filter: str | None, **flags: Any) -> int:
     """Examine a model on a benchmark, or a suite of both. The same command goes on where it stopped."""
     display = {name: flags.pop(name) for name in ("dry_run", "as_json", "compact", "trace_detail", "verbose")}
-    suite = suite_of(config, model_filter, flags)
-    if display.pop("dry_run"):
-        return show_plan(suite, as_json=display["as_json"])
-    return execute(suite, **display)
+    return execute(suite_of(config, model_filter, flags), **display)
 
 
 def suite_of(config: str | None, model_filter: str | None, flags: dict[str, Any]) -> SuiteSpec:

@@ -12,6 +12,7 @@ from tripos.cli import options
 from tripos.cli.running import execute
 from tripos.config.single import single
 from tripos.core.errors import ConfigError
+from tripos.engines.engine import engines
 
 
 @click.command("run-all")
@@ -29,10 +30,8 @@ def command(**flags: Any) -> int:
             raise ConfigError(f"{flag} does not go with run-all, which runs every benchmark; use `tripos run`")
     keys = benchmarks.names()
     first = single(options.from_environment({**settings, "benchmark": keys[0]}))
+    engine = first.runs[0].model.engine
+    if engine not in (None, "auto", "cloud"):
+        engines.get(engine)  # a misspelt one is one sentence, not one a benchmark
     runs = tuple(replace(first.runs[0], benchmark=key) for key in keys)
-    suite = replace(first, name="run-all", runs=runs)
-    if display.pop("dry_run"):
-        from tripos.cli.running import show_plan
-
-        return show_plan(suite, as_json=display["as_json"])
-    return execute(suite, **display)
+    return execute(replace(first, name="run-all", runs=runs), **display)

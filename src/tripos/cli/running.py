@@ -20,12 +20,14 @@ from tripos.runs.runner import RunResult, run_all, run_in_loop
 from tripos.runs.spec import RunSpec, SuiteSpec, public
 
 
-def execute(suite: SuiteSpec, *, as_json: bool, compact: bool, trace_detail: bool, verbose: bool) -> int:
-    """Runs a suite and prints how it went. Returns the exit code: 0, 1 or 130.
+def execute(suite: SuiteSpec, *, dry_run: bool, as_json: bool, compact: bool, trace_detail: bool, verbose: bool) -> int:
+    """Runs a suite and prints how it went, or only its plan. Returns the exit code: 0, 1 or 130.
 
     Raises:
         ConfigError: a single run could not start (a suite goes on and says so at its end).
     """
+    if dry_run:
+        return _show_plan(suite, as_json=as_json)
     if verbose:
         logging.basicConfig(level=logging.DEBUG)
     for remark in remarks(suite):
@@ -74,7 +76,7 @@ def _asked_for(result: RunResult) -> bool:
     return result.status == "complete" or sure
 
 
-def show_plan(suite: SuiteSpec, *, as_json: bool) -> int:
+def _show_plan(suite: SuiteSpec, *, as_json: bool) -> int:
     """The resolved plan, nothing asked."""
     if as_json:
         print_json({"suite": suite.name, "runs": [public(r) | {"output": str(r.output_path())} for r in suite.runs]})

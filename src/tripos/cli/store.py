@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tripos.reports.tables import clean, print_json, print_table
 from tripos.runs.spec import DEFAULT_STORE
+
+if TYPE_CHECKING:
+    from tripos.store.reading import Reader
 
 _store = click.option("--store", default=DEFAULT_STORE, show_default=True, help="A path or postgresql://...")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -114,6 +117,23 @@ def merge(target: str, sources: tuple[str, ...]) -> int:
         added = merged(database, source)
         click.echo(f"{source.name} -> {database.name}: {added.streams} streams, {added.events} events, {added.blobs} blobs added")
     return 0
+
+
+def is_there(store: str) -> bool:
+    """Whether there is a store; of an address, only opening it tells."""
+    return "://" in store or Path(store).exists()
+
+
+def reader_of(store: str) -> Reader | None:
+    """A reader, None where there is no store.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    from tripos.store.database import Database
+    from tripos.store.reading import Reader
+
+    return Reader(Database(store, read_only=True)) if is_there(store) else None
 
 
 def _found(wrong: int) -> str:

@@ -47,6 +47,8 @@ def resolve(config: str) -> Path:
         found, directory = path.exists(), path.is_dir()
     except (OSError, ValueError) as error:  # too long, or with a NUL character
         raise ConfigError(f"{config[:60]!r} is not the name of a file") from error
+    if not config:
+        raise ConfigError(f"--config is empty; name a suite file, or a shipped suite: {', '.join(shipped_names())}")
     if found and not directory:
         return path
     if directory and config.removesuffix(".toml") not in shipped_names():

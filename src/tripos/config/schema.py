@@ -78,6 +78,9 @@ class RunSection(msgspec.Struct, frozen=True, kw_only=True):
     stream: Annotated[bool | None, about("Stream answers, so that time to first token is measured; if absent, as `telemetry` has it.")] = (
         None
     )
+    give_up_after: Annotated[
+        Whole, about("Give a server up once so many samples in a row failed alike (or so many requests to a judge); 0 means never.")
+    ] = 20
     max_cost_usd: Annotated[Positive | None, about("Stop cleanly once this much is spent, in US dollars.")] = None
     max_tokens_total: Annotated[Count | None, about("Stop cleanly once this many tokens are used.")] = None
 

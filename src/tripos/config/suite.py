@@ -173,7 +173,7 @@ def _checked(overrides: Mapping[str, Any]) -> Settings:
         try:
             flags[name] = fit(str(value) if isinstance(value, Path) else value, accepted[name], secret=name in _SECRETS)
         except ValueError as error:
-            raise ConfigError(f"{show_key(name)}, given beside the suite, {error}") from error
+            raise ConfigError(f"{show_key(name)}, given as a flag, {error}") from error
     for name in ("base_url", "api_key"):
         if name in flags:
             flags.setdefault(f"external_{name}", flags[name])
@@ -185,10 +185,10 @@ def _narrowed(runs: Iterable[RunSpec], model: str | None, benchmark: str | None,
     kept = list(runs)
     models, keys = {run.model.name for run in kept}, {run.benchmark for run in kept}
     if model is not None and model not in models:
-        raise ConfigError(f"{file}: {unknown('model', model, models)} A model that is not in the suite runs without the suite file.")
+        raise ConfigError(f"{file}: {unknown('model', model, models)} (a model that is not in the suite runs without the file)")
     if benchmark is not None and benchmark not in keys:
         raise ConfigError(
-            f"{file}: {unknown('benchmark', benchmark, keys)} A benchmark that is not in the suite runs without the suite file."
+            f"{file}: {unknown('benchmark', benchmark, keys)} (a benchmark that is not in the suite runs without the file)"
         )
     kept = [run for run in kept if model in (None, run.model.name) and benchmark in (None, run.benchmark)]
     names = list(dict.fromkeys(run.model.name for run in kept))

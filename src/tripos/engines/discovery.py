@@ -196,6 +196,6 @@ async def _ask(client: Any, engine: str, url: str) -> _Answer:
         rows = body["models"] if engine == "ollama" else body["data"]
         models = tuple(str(row["name" if engine == "ollama" else "id"]) for row in rows)
         owner = next((_OWNERS[row["owned_by"]] for row in rows if row.get("owned_by") in _OWNERS), engine)
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
         return _Answer(engine, url, None, "answers with something that is no list of models")
     return _Answer(owner, url, models)

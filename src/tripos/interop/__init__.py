@@ -1,1 +1,1 @@
-""""""
+"""Other tools' logs and formats, in and out."""

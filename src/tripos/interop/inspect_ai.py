@@ -57,7 +57,6 @@ class _Sample(_Scores):
     events: msgspec.Raw = msgspec.Raw(b"[]")
     message_pool: list[Any] = []
     started_at: Any = None
-    total_time: Any = None
     working_time: Any = None
     error_retries: list[Any] | None = None
     limit: dict[str, Any] | None = None

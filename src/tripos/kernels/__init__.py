@@ -1,1 +1,1 @@
-""""""
+"""Compute kernels: cases, submissions, scores, and the judge that runs them."""

@@ -25,7 +25,7 @@ MOST_FILES = 5_000
 MOST_BYTES = 64 << 20
 LARGEST_FILE_BYTES = 4 << 20
 MOST_NAME = 400
-DEEPEST = 4  # {team}/{tier}/{case}.py and one more, so that what lies too deep is seen and said
+DEEPEST = 8  # {team}/{tier}/{case}.py and more, so that what lies too deep is seen and said
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 
 Member = tuple[PurePosixPath, bytes]
@@ -41,7 +41,7 @@ def is_archive(path: Path) -> bool:
 
 def directory_members(root: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[PurePosixPath, bytes | str]]:
     """(name, content) of the files below a directory whose name is wanted, sorted; instead of the content a sentence where the file is a
-    link, no plain file, too large or cannot be read. Hidden directories, caches, and what lies deeper than four levels are left out.
+    link, no plain file, too large or cannot be read. Hidden directories, caches, and what lies deeper than eight levels are left out.
 
     Raises:
         ConfigError: there are too many of them.

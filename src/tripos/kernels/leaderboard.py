@@ -198,8 +198,10 @@ def _notices(results: Sequence[TeamResult], cases: Sequence[CaseKey], full: dict
     machines = {machine for result in results for machine in result.machines}
     if len(machines) > 1:
         said.append(f"measured on different hardware: {'; '.join(sorted(machines))}")
-    if len({repr(sorted(settings.items())) for result in results for settings in result.settings}) > 1:
-        said.append("measured with different tolerances or measuring plans")
+    plans = [settings for result in results for settings in result.settings]
+    differing = sorted({name[:40] for plan in plans for name in plan if len({repr(other.get(name)) for other in plans}) > 1})
+    if differing:
+        said.append(f"measured with different tolerances or measuring plans: {', '.join(differing)}")
     changed = [cases[n] for n in range(len(cases)) if len({rows[n]["case_hash"] for rows in full.values()} - {None}) > 1]
     if changed:
         said.append(f"{len(changed)} cases had another text for some teams, e.g. {changed[0][1]}/{changed[0][2]}")

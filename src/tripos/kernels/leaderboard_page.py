@@ -27,16 +27,16 @@ td.bad { background: var(--bad) }
 _TITLE = "Kernel leaderboard"
 _EXPLAINED = (
     "Total: weighted points over all cases, 100 at most; 60 is as fast as the reference everywhere, and a case that was not solved or "
-    "not tried counts as 0. Speedup: geometric mean over solved cases, with its 95 % interval. fast_1: share of all cases solved and "
-    "faster than the reference. Noisy times never count as faster. A case is green or yellow only where the interval of its speedup "
-    "leaves out 1."
+    "not tried counts as 0. Speedup: geometric mean over solved cases, with its 95 % interval. fast_1: share of all cases solved with a "
+    "measured speedup above 1, be it sure or not. Noisy times never count as faster. A case is green or yellow only where the interval "
+    "of its speedup leaves out 1."
 )
 
 
 def page(board: dict[str, Any]) -> str:
     """The HTML document."""
     parts = [f"<h1>{_TITLE}</h1>", *_notices(board), f'<p class="soft">{_text(_EXPLAINED)}</p>', _ranking(board)]
-    parts += [f'<p class="notice">{_text(sentence)}</p>' for sentence in _of_teams(board)]
+    parts += [f'<p class="notice">{_text(sentence)}</p>' for sentence in said_of_teams(board)]
     parts += ["<h2>Speedup by case</h2>", _cases(board)]
     made = f"{board['total_teams']} teams, {board['total_cases']} cases, {board['generated_at'][:16].replace('T', ' ')}"
     parts.append(f'<p class="soft">{_text(made)}</p>')
@@ -48,23 +48,32 @@ def page(board: dict[str, Any]) -> str:
 
 def markdown(board: dict[str, Any]) -> str:
     """The same as text."""
-    tiers = _tiers(board)
-    heads = ["Rank", "Team", "Total", "Passed", "Speedup", "95 % interval", "fast_1", *tiers, "Against the one above"]
     lines = [f"# {_TITLE}", "", *(f"> **{_flat(n)}**\n" for n in board["notices"]), _EXPLAINED, ""]
-    body = [
-        [
-            str(e["rank"]), e["team_name"], _number(e["normalised_total"], 2), f"{e['passed']}/{e['total']}", _mean(e), _span(e),
-            _percent(e["fast_1"]), *(_tier_cell(e, tier) for tier in tiers), _against(e),
-        ]
-        for e in board["ranking"]
-    ]  # fmt: skip
-    lines += _markdown_table(heads, body)
-    said = _of_teams(board)
+    lines += _markdown_table(*ranks(board))
+    said = said_of_teams(board)
     lines += ["", *(f"- {_flat(sentence)}" for sentence in said)] if said else []
     lines += ["", "## Speedup by case", ""]
     teams = [e["team_name"] for e in board["ranking"]]
     lines += _markdown_table(["Case", *teams], [[label, *(_cell(row)[1] for row in rows)] for label, rows in _by_case(board)])
     return "\n".join(lines) + "\n"
+
+
+def ranks(board: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the ranking as text; the last column says whether a team can be told from the one above it."""
+    tiers = _tiers(board)
+    heads = ["Rank", "Team", "Total", "Passed", "Speedup", "95 % interval", "fast_1", *tiers, "Against the one above"]
+    body = [
+        [
+            str(e["rank"]), _name(e), _number(e["normalised_total"], 2), f"{e['passed']}/{e['total']}", _mean(e), _span(e),
+            _percent(e["fast_1"]), *(_tier_cell(e, tier) for tier in tiers), _against(e),
+        ]
+        for e in board["ranking"]
+    ]  # fmt: skip
+    return heads, body
+
+
+def _name(entry: dict[str, Any]) -> str:
+    return entry["team_name"] + (" (simulated)" if entry["simulated"] else "")
 
 
 def _ranking(board: dict[str, Any]) -> str:
@@ -145,10 +154,15 @@ def _bounds(entry: dict[str, Any]) -> str:
     return f"<br><small>{low:.1f} to {high:.1f}: {entry['unmeasured_cases']} not measured</small>"
 
 
-def _of_teams(board: dict[str, Any]) -> list[str]:
-    said = [f"{entry['team_name']}: {notice}" for entry in board["ranking"] for notice in entry["notices"]]
+def said_of_teams(board: dict[str, Any]) -> list[str]:
+    """What is to be known of single teams; what is the same of several is said once."""
+    said: dict[str, list[str]] = {}
+    for entry in board["ranking"]:
+        for notice in entry["notices"]:
+            said.setdefault(notice, []).append(entry["team_name"])
     suspicious = [(entry["team_name"], entry["suspicious_cases"]) for entry in board["ranking"] if entry["suspicious_cases"]]
-    return said + [f"{team}: to be audited: {', '.join(cases)}" for team, cases in suspicious]
+    shared = [f"{', '.join(teams)}: {notice}" for notice, teams in said.items()]
+    return shared + [f"{team}: to be audited: {', '.join(cases)}" for team, cases in suspicious]
 
 
 def _notices(board: dict[str, Any]) -> list[str]:

@@ -101,7 +101,7 @@ def result_of(payload: Payload, origin: str) -> TeamResult:
     if differing:
         result.notices.append(f"{differing} scores were claimed otherwise in the file than their speedup is worth; computed anew")
     if result.unmatched:
-        result.notices.append(f"{result.unmatched} solutions belong to no case")
+        result.notices.append(f"files that cannot be used or belong to no case: {result.unmatched}")
     return result
 
 

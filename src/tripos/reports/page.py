@@ -22,7 +22,8 @@ table { border-collapse: collapse; font-size: 14px }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e3e7ec }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 .notice { background: #fff6dd; border-left: 4px solid #d9a400; padding: .4rem .8rem; margin: .4rem 0 }
-svg text { font: 13px system-ui, sans-serif }
+svg { display: block; max-width: 100%; height: auto } svg text { font: 13px system-ui, sans-serif } .scroll { overflow-x: auto }
+th, td { white-space: nowrap }
 @media (prefers-color-scheme: dark) {
   body { background: #14181e; color: #dde3ea } th, td { border-color: #2c333d } .notice { background: #3a3115 } svg text { fill: #dde3ea }
 }
@@ -74,7 +75,7 @@ def _table(runs: Sequence[dict[str, Any]]) -> str:
         cells = "".join(f'<td class="n">{_text(shown(n))}</td>' for n in numbers)
         body.append(f"<tr><td>{_text(run['model'])}</td>{cells}</tr>")
     heads = f"<th>{columns[0]}</th>" + "".join(f'<th class="n">{name}</th>' for name in columns[1:])
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
 
 
 def _accuracies(runs: Sequence[dict[str, Any]]) -> str:

@@ -107,7 +107,10 @@ def print_suite(results: Sequence[RunResult]) -> None:
     columns = ["Benchmark", "Model", "Status", "Accuracy", "95 % interval", "Scored", "Latency s", "Trouble"]
     print_table("Suite", columns, rows, right=(3, 5, 6))
     notices = {n for r in results if r.summary is not None for n in r.summary["notices"] if n.startswith("SIMULATED")}
-    for notice in notices:
+    notices |= {
+        f"{r.spec.output_path().name}: {n}" for r in results if r.summary is not None for n in r.summary["notices"] if "given up" in n
+    }
+    for notice in sorted(notices):
         say(f"! {notice}", style="yellow")
 
 

@@ -158,7 +158,7 @@ class Tracking(Watcher):
     def ended(self, result: RunResult) -> None:
         self.inner.ended(result)
         self._each(lambda tracker: tracker.ended(result))
-        self._close(failed=result.status not in ("complete", "partial"))
+        self._close(failed=result.status not in ("complete", "partial", "until"))
 
     def warn(self, message: str) -> None:
         self.inner.warn(message)

@@ -19,7 +19,7 @@ from tripos.results.items import Codes, Floats
 from tripos.results.macro import macro_average, shared_sources
 from tripos.results.missing import bounds
 from tripos.results.rows import Row
-from tripos.results.score_table import ScoreTable, dense, order_of
+from tripos.results.score_table import ScoreTable, dense, ranks
 
 _ESTIMATE = ("mean", "n_items", "n_clusters", "stderr", "ci_lower", "ci_upper", "ci_level", "method")
 """Columns of a row that come from its interval."""
@@ -75,7 +75,7 @@ def aggregate(table: ScoreTable, group_by: Sequence[str], *, level: float = 0.95
     columns["best"] = listed((totals + (wanted - counts)) / wanted if within else None)
     columns |= {name: [macros[group][name] for group in order.tolist()] for name in (macros[0] if macros else ())}
     names = list(columns)
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [dict(zip(names, values, strict=False)) for values in zip(*columns.values(), strict=True)]
 
 
 def _macro_columns(table: ScoreTable, groups: Codes, count: int, key: str, estimate: _Estimates, within: bool) -> list[Row]:
@@ -187,12 +187,10 @@ def _estimates(units: Units, estimate: _Estimates) -> dict[str, NDArray[Any]]:
 
 def _by_label(table: ScoreTable, keys: Sequence[str], firsts: Codes) -> Codes:
     """The groups sorted by their labels, the first key first."""
-    ranks = [np.zeros(len(firsts), np.int64)]
+    places = [np.zeros(len(firsts), np.int64)]
     for column in (table.columns[key] for key in reversed(keys) if key != "metric_id"):
-        rank = np.empty(len(column.labels), np.int64)
-        rank[sorted(range(len(rank)), key=[order_of(label) for label in column.labels].__getitem__)] = np.arange(len(rank))
-        ranks.append(rank[column.codes[firsts]])
-    return np.lexsort(ranks)
+        places.append(ranks(column.labels)[column.codes[firsts]])
+    return np.lexsort(places)
 
 
 def _labels(table: ScoreTable, key: str, rows: Codes) -> list[Any]:

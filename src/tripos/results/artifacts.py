@@ -62,7 +62,7 @@ def _of_another(path: Path, benchmark_id: str | None) -> bool:
     try:
         found: Any = msgspec.json.decode(path.read_bytes())
         return not isinstance(found, dict) or found.get("benchmark_id") != benchmark_id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return True
 
 

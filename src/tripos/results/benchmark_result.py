@@ -158,6 +158,7 @@ class BenchmarkResult:
         margin: float = 0.0,
         level: float = 0.95,
         better: str | None = None,
+        macro_over: str | None = None,
     ) -> list[Row]:
         """Compares models pair by pair within each group; rows have the seed's keys first, then those of `ComparisonRow`.
 
@@ -166,17 +167,20 @@ class BenchmarkResult:
             p_value_correction: none, bonferroni, holm, bh or by, over all rows of this call.
             margin: the largest difference that does not matter.
             better: `more` or `less` of the metric; None: what the results and its name say.
+            macro_over: adds after each row (`average`: `micro`) one in which every part of this key weighs the same (`macro over …`).
 
         Raises:
             UnsupportedKey, ConfigError: an unknown key, metric, model or correction, fewer than two models, or nothing to pair.
         """
         from tripos.results.comparison import NEEDS, compare
 
-        (table,) = self._tables(metric_id, [group_by, *(n for n in NEEDS if n != canonical(group_by))], compared=True)
+        asked = [group_by] if macro_over is None else distinct([group_by, macro_over])
+        keys = [*asked, *(n for n in NEEDS if n not in map(canonical, asked))]
+        (table,) = self._tables(metric_id, keys, compared=True)
         models = sorted(map(str, table.columns["model_id"].occurring()))
         pairs = _pairs(models, baseline_model_id, treatment_model_id)
         correction = str(getattr(p_value_correction, "value", p_value_correction))
-        rows = compare(table, pairs, group_by=group_by, correction=correction, margin=margin, level=level, better=better)
+        rows = compare(table, pairs, group_by=group_by, correction=correction, margin=margin, level=level, better=better, macro_over=macro_over)
         return [row.plain(group_by) for row in rows]
 
     def compare(

@@ -61,6 +61,7 @@ class ComparisonRow:
     lower_is_better: bool | None
     decision: str
     more_pairs: int | None
+    average: str = "micro"
     notices: tuple[str, ...] = ()
 
     @property
@@ -86,29 +87,14 @@ class ComparisonTable:
         return [row.plain("task_id") for row in self.rows]
 
 
-class _Side(NamedTuple):
-    """One side of a comparison within a group, over the items that either side planned: the mean of what was scored of each (NaN:
-    nothing), and the share of its attempts that was not scored."""
+class _Compared(NamedTuple):
+    """A match with what came of it, and with how far what was not scored could move it."""
 
-    means: Floats
-    unscored: Floats
-    truncated: int
-
-
-class _Match(NamedTuple):
-    """Two sides over the same items of one group."""
-
-    metric: str
-    group: Any
-    names: tuple[str, str]
-    sides: tuple[_Side, _Side]
-    clusters: Codes | None
-    bounded: bool | None
-    lower_is_better: bool | None
-    notes: tuple[str, ...]
-
-    def paired(self, level: float) -> Paired | None:
-        return paired(self.sides[0].means, self.sides[1].means, self.clusters, level=level, bounded=self.bounded)
+    match: Match
+    pairs: Paired | None
+    bounds: tuple[float, float] | None
+    average: str = "micro"
+    notices: tuple[str, ...] = ()
 
 
 def compare(
@@ -121,6 +107,7 @@ def compare(
     margin: float = 0.0,
     level: float = 0.95,
     better: str | None = None,
+    macro_over: str | None = None,
 ) -> list[ComparisonRow]:
     """Compares pairs of sides within each group. All rows are one family of tests.
 
@@ -131,8 +118,11 @@ def compare(
         margin: the largest difference that does not matter; makes `equivalent` a possible decision.
         better: `more` or `less` of the metric; None asks the table. Where that does not know either (a metric of another tool beyond
             0..1), a difference is `different`, neither `better` nor `worse`.
+        macro_over: a column that divides each group into parts (`subject`, …). After each row (micro: every item weighs the same) comes
+            one in which every part does, `average` says which is which.
 
     Raises:
+        UnsupportedKey: a key that a comparison cannot be grouped by or averaged over.
         ConfigError: an unknown side, correction or `better`, or nothing to pair.
     """
     tables = [tables] if isinstance(tables, ScoreTable) else tables
@@ -141,23 +131,23 @@ def compare(
     _check(tables, pairs, side, group_by)
     if better not in (None, MORE, LESS):
         raise ConfigError(unknown("direction", str(better), (MORE, LESS)))
-    matches = [match for table in tables for match in _matches(table, pairs, side, group_by, better)]
-    if not any(all(np.isfinite(s.means).any() for s in m.sides) for m in matches) and not in_common(tables[0], pairs, side, group_by):
+    met = [match for table in tables for match in matches(table, pairs, side, group_by, better, macro_over)]
+    if not any(all(np.isfinite(s.means).any() for s in m.sides) for m in met) and not in_common(tables[0], pairs, side, group_by):
         raise ConfigError(f"{_names(pairs)} have no {group_by} in common: there is nothing to pair")
-    measured = [match.paired(level) for match in matches]
-    family = sum(m is not None for m in measured)
+    compared = [one for match in met for one in _both(match, level, macro_over)]
+    family = sum(one.pairs is not None for one in compared)
     if not family:
         metrics = ", ".join(repr(table.metric_id) for table in tables)
         raise ConfigError(f"no record was scored for {metrics} on both sides of {_names(pairs)}: there is nothing to pair")
-    adjusted = adjust([m.p_value if m is not None else None for m in measured], correction)
-    return [_row(match, m, p, correction, margin, level, family) for match, m, p in zip(matches, measured, adjusted, strict=True)]
+    adjusted = adjust([one.pairs.p_value if one.pairs is not None else None for one in compared], correction)
+    return [_row(one, p, correction, margin, level, family) for one, p in zip(compared, adjusted, strict=True)]
 
 
 def disagreements(table: ScoreTable, before: str, after: str, *, side: str = "model_id") -> list[tuple[str, str, float, float]]:
     """(record id, prompt variant, baseline, treatment) of the records on which two sides differ, in the order of record ids."""
     found: list[tuple[str, str, float, float]] = []
     columns = [table.columns[name] for name in ("item_id", "prompt_variant_id")]
-    units = _Units(table, side, "benchmark_id")
+    units = Units(table, side, "benchmark_id")
     keys, sides = units.pair(before, after)
     left, right = (side.means for side in sides)
     for place in np.flatnonzero(np.isfinite(left) & np.isfinite(right) & (left != right)):
@@ -186,103 +176,6 @@ def _names(pairs: Sequence[tuple[str, str]]) -> str:
     return ", ".join(f"{before} and {after}" for before, after in pairs)
 
 
-class _Units:
-    """The mean of every (group, item, side), and the union of items of two sides."""
-
-    def __init__(self, table: ScoreTable, side: str, group_by: str) -> None:
-        self.table, self.side = table, table.columns[side]
-        self.groups, self.group_rows = table.combined([group_by])
-        items, item_rows = table.combined(["benchmark_id", "item_id", "prompt_variant_id"])
-        keys, self._first_of_key = dense(self.groups * len(item_rows) + items, len(self.group_rows) * len(item_rows))
-        size = len(self.side.labels)
-        units, firsts = dense(keys * size + self.side.codes, len(self._first_of_key) * size)
-        scored = ~np.isnan(table.values)
-        attempts = np.bincount(units[scored], minlength=len(firsts))
-        totals = np.bincount(units[scored], weights=table.values[scored], minlength=len(firsts))
-        self._means = np.full(len(firsts), np.nan)
-        np.divide(totals, attempts, out=self._means, where=attempts > 0)
-        self._unscored = 1.0 - attempts / np.bincount(units, minlength=len(firsts))
-        self._keys, self._sides = keys[firsts], self.side.codes[firsts]
-
-    def pair(self, before: str, after: str) -> tuple[Codes, list[_Side]]:
-        """The keys of the items that either side planned, and both sides over them, without what was truncated."""
-        planned, sides = np.zeros(len(self._first_of_key), np.bool_), []
-        for name in (before, after):
-            mine = self._sides == self.side.codes_of([name])[0]
-            means, unscored = np.full(len(planned), np.nan), np.ones(len(planned))
-            means[self._keys[mine]], unscored[self._keys[mine]] = self._means[mine], self._unscored[mine]
-            planned[self._keys[mine]] = True
-            sides.append(_Side(means, unscored, 0))
-        return np.flatnonzero(planned), [_Side(side.means[planned], side.unscored[planned], 0) for side in sides]
-
-    def first_of(self, keys: Any) -> Any:
-        """The first row of each (group, item)."""
-        return self._first_of_key[keys]
-
-    def clusters(self, rows: Codes) -> Codes | None:
-        """The source of each of these rows, else its record; None when every row is on its own."""
-        stated, records = self.table.columns["cluster"], self.table.combined(["benchmark_id", "item_id"])[0][rows]
-        alone = np.isin(stated.codes[rows], stated.codes_of([None]))
-        benchmarks = self.table.columns["benchmark_id"]
-        named = stated.codes[rows].astype(np.int64) + benchmarks.codes[rows].astype(np.int64) * len(stated.labels)
-        codes, firsts = dense(
-            np.where(alone, records + named.max(initial=0) + 1, named), int(named.max(initial=0) + records.max(initial=0)) + 2
-        )
-        return None if len(firsts) == len(codes) else codes
-
-
-def _matches(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, group_by: str, better: str | None) -> list[_Match]:
-    """Every pair in every group that either side has, sorted by pair and group."""
-    units = _Units(table, side, canonical(group_by))
-    bounded = False if has_unit(table.metric_id) else table.bounded
-    lower_is_better = direction(table, better)
-    groups = table.columns[canonical(group_by)]
-    pooled = _pooled(table, side, canonical(group_by))
-    truncated = table.columns["truncated"]
-    cut = np.isin(truncated.codes, truncated.codes_of([True]))
-    found = []
-    for before, after in pairs:
-        notes = tuple(pooled[name] for name in (before, after) if name in pooled)
-        keys, both = units.pair(before, after)
-        rows = units.first_of(keys)
-        of_group = units.groups[rows]
-        in_pair = []
-        for group in np.unique(of_group):
-            span = slice(*np.searchsorted(of_group, [group, group + 1]))
-            here = cut & (units.groups == group)
-            counts = [int((here & (units.side.codes == units.side.codes_of([name])[0])).sum()) for name in (before, after)]
-            first, second = (_Side(s.means[span], s.unscored[span], count) for s, count in zip(both, counts, strict=True))
-            label = groups.labels[groups.codes[units.group_rows[group]]]
-            sources = units.clusters(rows[span])
-            in_pair.append(_Match(table.metric_id, label, (before, after), (first, second), sources, bounded, lower_is_better, notes))
-        found += sorted(in_pair, key=lambda match: order_of(match.group))
-    return found
-
-
-def _pooled(table: ScoreTable, side: str, group: str) -> dict[str, str]:
-    """By side, a line where records of a group were answered in several of its runs, which is an average over different settings."""
-    if "run_id" not in table.columns or len(table.combined([side, "run_id"])[1]) == len(table.combined([side])[1]):
-        return {}
-    of_item = [side, group, "benchmark_id", "item_id", "prompt_variant_id"]
-    items, firsts = table.combined(list(dict.fromkeys(of_item)))
-    runs = table.combined(list(dict.fromkeys([*of_item, "run_id"])))[1]
-    several = np.bincount(items[runs], minlength=len(firsts)) > 1
-    sides, named = table.columns[side].select(several[items]), table.columns["run_id"].select(several[items])
-    found = {}
-    for name in sides.occurring():
-        ids = named.select(sides.codes == sides.codes_of([name])[0]).occurring()
-        found[str(name)] = f"{name} answered the same records in several runs ({', '.join(sorted(ids)[:5])}), averaged here: choose one run"
-    return found
-
-
-def direction(table: ScoreTable, better: str | None = None) -> bool | None:
-    """Whether less of the metric is better; None where neither the caller nor the table says, and it is no share of 0..1."""
-    if better is not None:
-        return better == LESS
-    known = table.values[~np.isnan(table.values)]
-    return False if table.lower_is_better is None and within_unit(known) else table.lower_is_better
-
-
 def in_common(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, group_by: str) -> bool:
     """Whether any pair has a group in common."""
     groups, sides = table.columns[canonical(group_by)].codes, table.columns[side]
@@ -290,18 +183,27 @@ def in_common(table: ScoreTable, pairs: Sequence[tuple[str, str]], side: str, gr
     return any(of_side[before] & of_side[after] for before, after in pairs)
 
 
-def _row(
-    match: _Match,
-    m: Paired | None,
-    adjusted: float | None,
-    correction: str,
-    margin: float,
-    level: float,
-    family: int,
-) -> ComparisonRow:
+def _both(match: Match, level: float, macro_over: str | None) -> list[_Compared]:
+    """A match compared item by item and, if asked for, part by part."""
+    known = match.bounded is not False
+    micro = _Compared(match, match.paired(level), _bounds(match.sides) if known else None)
+    if macro_over is None or match.parts is None:
+        return [micro]
+    before, after = (side.means for side in match.sides)
+    found = macro_difference(before, after, match.parts, match.clusters, level=level, bounded=match.bounded)
+    spans = [_bounds(tuple(side.where(match.parts == part) for side in match.sides)) for part in np.unique(match.parts)]
+    ends = [span for span in spans if span is not None]
+    span = (float(np.mean([e[0] for e in ends])), float(np.mean([e[1] for e in ends]))) if known and len(ends) == len(spans) else None
+    lost = ()
+    if found is not None and found.missing:
+        lost = (f"{found.missing} of {found.missing + found.parts} {macro_over} has no pair and is left out of the average",)
+    return [micro, _Compared(match, found.pairs if found is not None else None, span, f"macro over {macro_over}", lost)]
+
+
+def _row(one: _Compared, adjusted: float | None, correction: str, margin: float, level: float, family: int) -> ComparisonRow:
+    match, m, span = one.match, one.pairs, one.bounds
     before, after = match.sides
     planned = len(before.means)
-    span = None if match.bounded is False else _bounds(match.sides)
     decided = None
     if m is not None and m.lower is not None and m.upper is not None:
         gain, low, high = (-m.delta, -m.upper, -m.lower) if match.lower_is_better else (m.delta, m.lower, m.upper)
@@ -339,7 +241,8 @@ def _row(
         lower_is_better=match.lower_is_better,
         decision=decision,
         more_pairs=_more_pairs(m, decided) if m is not None and decided is not None else None,
-        notices=_notices(m, match, span, decision, margin),
+        average=one.average,
+        notices=one.notices + _notices(m, match, span, decision, margin),
     )
 
 
@@ -351,7 +254,7 @@ def _more_pairs(m: Paired, decided: Verdict) -> int | None:
     return min(decided.more_pairs, m.n_needed - m.n_pairs)
 
 
-def _bounds(sides: tuple[_Side, _Side]) -> tuple[float, float] | None:
+def _bounds(sides: tuple[Side, ...]) -> tuple[float, float] | None:
     """How far the attempts that were not scored could move the difference; None for metrics outside 0..1."""
     ends: list[Bounds] = []
     for side in sides:
@@ -364,7 +267,7 @@ def _bounds(sides: tuple[_Side, _Side]) -> tuple[float, float] | None:
     return span.worst, span.best
 
 
-def _notices(m: Paired | None, match: _Match, span: tuple[float, float] | None, decision: str, margin: float) -> tuple[str, ...]:
+def _notices(m: Paired | None, match: Match, span: tuple[float, float] | None, decision: str, margin: float) -> tuple[str, ...]:
     """Loud lines: what alone could reverse the verdict."""
     sides = match.sides
     if m is None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tripos.core.errors import ConfigError
+from tripos.core.errors import ConfigError, nearest
 from tripos.core.records import Outcome
 from tripos.results.comparison import NEEDS
 from tripos.results.direction import agreed, of_summary
-from tripos.results.group_keys import canonical
+from tripos.results.group_keys import canonical, parameters_of
 from tripos.results.result_file import ResultFile, metric_of
 from tripos.results.score_table import Coder, ScoreTable
 
@@ -29,7 +29,8 @@ def table_of_file(file: ResultFile, metric: str, keys: Collection[str] = ()) -> 
     """A metric of a file.
 
     Args:
-        keys: group keys beside those of every comparison; any field of the records will do.
+        keys: group keys beside those of every comparison; any field of the records will do, and any setting (temperature, …) that the
+            summary beside the file tells.
 
     Raises:
         ConfigError: the records have no such metric or field; says which they have.
@@ -37,10 +38,11 @@ def table_of_file(file: ResultFile, metric: str, keys: Collection[str] = ()) -> 
     scores = [metric_of(record, metric) for record in file.records]
     stated = (record.get("dimensions") for record in file.records)
     dimensions = frozenset(name for own in stated if isinstance(own, dict) for name in own)
+    settings = _settings(file)
     columns = {}
     for key in sorted({"benchmark_id", "model_id", *NEEDS, *(canonical(k) for k in keys)}):
         coder = Coder()
-        coder.add([_field(record, key, file, dimensions) for record in file.records])
+        coder.add([_field(record, key, file, settings, dimensions) for record in file.records])
         columns[key] = coder.column()
     values = np.array([math.nan if s is None else s for s in scores], np.float64)
     return ScoreTable(metric_id=metric, values=values, columns=columns, lower_is_better=of_summary(metric, file.summary))
@@ -72,7 +74,20 @@ def merged(tables: Sequence[ScoreTable]) -> ScoreTable:
     return ScoreTable(metric_id=metric, values=np.concatenate([t.values for t in tables]), columns=columns, lower_is_better=less)
 
 
-def _field(record: dict[str, Any], key: str, file: ResultFile, dimensions: frozenset[str]) -> Any:
+def _settings(file: ResultFile) -> dict[str, Any]:
+    """Generation parameters and engine options, from the summary beside a file where it is of the same run; the same for all records."""
+    if file.summary is None or _of_another_run(file):
+        return {}
+    config = file.summary.get("config")
+    return parameters_of(config) if isinstance(config, dict) and isinstance(config.get("params"), dict) else {}
+
+
+def _of_another_run(file: ResultFile) -> bool:
+    named = (file.summary or {}).get("run_id")
+    return named is not None and not file.run_ids <= {named}
+
+
+def _field(record: dict[str, Any], key: str, file: ResultFile, settings: dict[str, Any], dimensions: frozenset[str]) -> Any:
     name = _FIELDS.get(key, key)
     if name in record:
         value = record[name]
@@ -81,10 +96,24 @@ def _field(record: dict[str, Any], key: str, file: ResultFile, dimensions: froze
         return record.get("outcome") == Outcome.TRUNCATED.value
     if key in _ABSENT:
         return _ABSENT[key]
+    if key in settings:
+        return settings[key]
     own = record.get("dimensions")
     if isinstance(own, dict) and key in own:
         return own[key]
     if key in dimensions:
         return None  # this record has none of a dimension that others have
-    known = sorted({k for k, v in record.items() if isinstance(v, str) and k not in ("model_answer", "error")} | dimensions)
-    raise ConfigError(f"{file.path}: records have no {key!r} to group by; they have: {', '.join(known)}")
+    known = sorted({k for k, v in record.items() if isinstance(v, str) and k not in ("model_answer", "error")} | dimensions | set(settings))
+    guess = nearest(key, known)
+    hint = f"; did you mean {guess!r}?" if guess else ""
+    raise ConfigError(f"{file.path}: records have no {key!r} to group by{_untold(file)}; they have: {', '.join(known)}{hint}")
+
+
+def _untold(file: ResultFile) -> str:
+    """Why a setting is not known, where none is."""
+    beside = f"{file.path.name}.summary.json"
+    if file.summary is None:
+        return f", and no summary lies beside it ({beside}), which would tell temperature and the like"
+    if _of_another_run(file):
+        return ", and the summary beside it is of another run, so temperature and the like are not known"
+    return ""

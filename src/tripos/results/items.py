@@ -123,6 +123,11 @@ def within_unit(values: Floats) -> bool:
     return bool(values.size == 0 or (values.min() >= 0 and values.max() <= 1))
 
 
+def inner(first: Floats, second: Floats) -> float:
+    """Σ first · second. Not by `@`: above 10,000 values its last digits depend on how many cores the machine has."""
+    return float((first * second).sum())
+
+
 def variance_of_mean(values: Floats, groups: Grouping | None = None) -> float | None:
     """Estimated variance of the mean of `values`; None when there is only one item or one cluster.
 
@@ -135,4 +140,4 @@ def variance_of_mean(values: Floats, groups: Grouping | None = None) -> float | 
         return None
     residuals = values - values.mean()
     totals = residuals if groups is None else groups.sums(residuals)
-    return float(totals @ totals) * count / (count - 1) / n**2
+    return inner(totals, totals) * count / (count - 1) / n**2

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tripos.results.aggregate import aggregate
-from tripos.results.comparison import direction
+from tripos.results.matching import direction
 from tripos.results.rows import Row
 from tripos.results.score_table import ScoreTable, order_of
 

@@ -26,7 +26,7 @@ from tripos.core.errors import ConfigError, unknown
 from tripos.results.bootstrap import bootstrap_interval
 from tripos.results.distributions import fair_binomial_two_sided, normal_cdf, normal_quantile, t_quantile
 from tripos.results.intervals import SAME, cautious_variance, check_level, constant_bound
-from tripos.results.items import Floats, Grouping, Labels, Values, as_floats, grouping, is_binary, variance_of_mean, within_unit
+from tripos.results.items import Floats, Grouping, Labels, Values, as_floats, grouping, inner, is_binary, variance_of_mean, within_unit
 from tripos.results.permutation import sign_flip
 from tripos.results.power import minimum_detectable_effect, pairs_needed
 from tripos.results.skewed_t import SkewedT, skewness
@@ -308,8 +308,8 @@ def _notices(pairs: _Pairs, findings: list[_Finding], p_value: float, alpha: flo
 def _correlation(before: Floats, after: Floats) -> float | None:
     """Pearson's correlation of the two systems' scores; None when either does not vary."""
     first, second = before - before.mean(), after - after.mean()
-    scale = math.sqrt(float(first @ first) * float(second @ second))
-    return None if scale == 0 else max(-1.0, min(1.0, float(first @ second) / scale))
+    scale = math.sqrt(inner(first, first) * inner(second, second))
+    return None if scale == 0 else max(-1.0, min(1.0, inner(first, second) / scale))
 
 
 def _unpaired_stderr(before: Floats, after: Floats, units: Grouping | None) -> float | None:

@@ -198,7 +198,8 @@ class Projections:
         from tripos.results.store_scores import dimension_keys
 
         known = {*RESERVED, *self._parameters()}
-        dimensions = set() if {canonical(k) for k in keys} <= known else dimension_keys(self.database, parts)
+        further = {canonical(k) for k in keys} - known
+        dimensions = dimension_keys(self.database, parts, further) if further else set()
         check_keys(keys, known, dimensions)
 
     def check_labels(self, slice_ids: Collection[str] | None, prompt_variant_ids: Collection[str] | None) -> None:

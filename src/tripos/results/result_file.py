@@ -77,7 +77,7 @@ def read_summary(path: Path) -> dict[str, Any] | None:
             try:
                 summary: dict[str, Any] = msgspec.json.decode(candidate.read_bytes(), type=dict)
                 return summary
-            except (msgspec.DecodeError, OSError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
                 raise ConfigError(f"cannot read {candidate}: {error}") from error
     return None
 
@@ -90,7 +90,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _record(text: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
         record: dict[str, Any] = msgspec.json.decode(text, type=dict)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         cut = "" if text.endswith(b"\n") else "; the line is cut off: run the same command again, it lays the file anew"
         raise ConfigError(f"{path}, line {number}: not a JSON object ({error}){cut}") from error
     if "record_id" not in record:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from tripos.core.errors import ConfigError, unknown
 from tripos.results.items import Codes, Floats
 
 Small = NDArray[np.int32]
+_decode = msgspec.json.Decoder(list[Any]).decode
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -57,15 +59,19 @@ class Coder:
     def __init__(self) -> None:
         self._numbers: defaultdict[Hashable, int] = defaultdict(count().__next__)
         self._parts: list[Small] = []
-        self._last: Sequence[Hashable] = ()
+        self._last: tuple[str, Small] | None = None
 
     def add(self, labels: Sequence[Hashable]) -> None:
         """One label a row."""
-        if self._parts and labels == self._last:  # two models were asked the same
-            self._parts.append(self._parts[-1])
-            return
-        self._last = labels
         self._parts.append(np.fromiter(map(self._numbers.__getitem__, labels), np.int32, len(labels)))
+
+    def add_json(self, labels: str) -> None:
+        """The same from a JSON list."""
+        if self._last is not None and labels == self._last[0]:  # two models were asked the same
+            self._parts.append(self._last[1])
+            return
+        self.add(_decode(labels))
+        self._last = labels, self._parts[-1]
 
     def add_constant(self, label: Hashable, rows: int) -> None:
         """The same label for so many rows."""
@@ -73,7 +79,6 @@ class Coder:
 
     def add_column(self, column: Column) -> None:
         """The rows of a column."""
-        self._last = ()
         numbers = np.fromiter(map(self._numbers.__getitem__, column.labels), np.int32, len(column.labels))
         self._parts.append(numbers[column.codes] if len(column.codes) else column.codes)
 
@@ -150,6 +155,29 @@ def dense(codes: Codes, size: int) -> tuple[Codes, Codes]:
         return renumbered[codes], first[present]
     _, firsts, inverse = np.unique(codes, return_index=True, return_inverse=True)
     return inverse.astype(np.int64), firsts.astype(np.int64)
+
+
+def ranks(labels: Sequence[Any]) -> Codes:
+    """The place of each label in the order of `order_of`."""
+    order: Sequence[int] | Codes | None = _by_number(labels)
+    if order is None:
+        order = sorted(range(len(labels)), key=[order_of(label) for label in labels].__getitem__)
+    found = np.empty(len(labels), np.int64)
+    found[order] = np.arange(len(labels))
+    return found
+
+
+def _by_number(labels: Sequence[Any]) -> Codes | None:
+    """That order for texts with a number at the end only, as `record-7`, for an eighth of the work; None for others."""
+    if not set(map(type, labels)) <= {str}:
+        return None
+    heads = [label.rstrip("0123456789") for label in labels]
+    ends = [label[len(head) :] for label, head in zip(labels, heads, strict=True)]
+    place = {head: number for number, head in enumerate(sorted(set(heads)))}
+    if any(map(_DIGITS.search, place)) or max(map(len, ends), default=0) > 18:
+        return None
+    numbers = np.array([int(end or -1) for end in ends], np.int64)
+    return np.lexsort((numbers, np.array([place[head] for head in heads], np.int64)))
 
 
 def order_of(label: Any) -> tuple[Any, ...]:

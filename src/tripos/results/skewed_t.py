@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 from tripos.results.distributions import t_cdf, t_quantile
-from tripos.results.items import Floats
+from tripos.results.items import Floats, inner
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class SkewedT:
 
 def skewness(residuals: Floats) -> float:
     """Adjusted Fisher-Pearson skewness of residuals that add up to 0; 0 for fewer than three or without spread."""
-    n, squares = len(residuals), float(residuals @ residuals)
+    n, squares = len(residuals), inner(residuals, residuals)
     if n < 3 or squares == 0:
         return 0.0
     moment = float((residuals**3).sum()) / n / math.pow(squares / n, 1.5)

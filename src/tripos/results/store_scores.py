@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,12 +80,15 @@ def further_metrics(database: Database, parts: Sequence[Part]) -> list[str]:
     return sorted(found)
 
 
-def dimension_keys(database: Database, parts: Sequence[Part]) -> set[str]:
-    """The names of all dimensions of the trials of these runs."""
+def dimension_keys(database: Database, parts: Sequence[Part], sought: Collection[str] = ()) -> set[str]:
+    """The names of all dimensions of the trials of these runs; those of a few trials, if all that is sought is among them."""
     keys: set[str] = set()
-    for part in parts:
-        rows = database.execute("SELECT DISTINCT dimensions FROM trial WHERE run_id = ?", (part.run.row.run_id,))
-        keys |= {name for (text,) in rows for name in json_cell(text, "trial.dimensions")}
+    for few in ("SELECT dimensions FROM trial WHERE run_id = ? LIMIT 1", "SELECT DISTINCT dimensions FROM trial WHERE run_id = ?"):
+        for part in parts:
+            rows = database.execute(few, (part.run.row.run_id,))
+            keys |= {name for (text,) in rows for name in json_cell(text, "trial.dimensions")}
+        if sought and keys.issuperset(sought):
+            break
     return keys
 
 
@@ -162,20 +166,23 @@ class _Reading:
         row = part.run.row
         fields = [*self.fields, *(["dimensions"] if self.dimensions else [])]
         columns = [*(OF_TRIAL.get(f, f) for f in fields), *self.filters]
-        names, labels = read_trials(self.database, columns, Where("run_id = ?", (row.run_id,)))
+        names, texts = read_trials(self.database, columns, Where("run_id = ?", (row.run_id,)))
         keep = np.ones(len(names), np.bool_)
-        for allowed, column in zip(self.filters.values(), labels[len(fields) :], strict=True):
-            keep &= np.fromiter(map(allowed.__contains__, column), np.bool_, len(column))
+        for allowed, text in zip(self.filters.values(), texts[len(fields) :], strict=True):
+            keep &= np.fromiter(map(allowed.__contains__, msgspec.json.decode(text)), np.bool_, len(names))
         if self.shared:
             keep[keep] = self._new(names[keep], part)
-        if not keep.all():
-            names, labels = names[keep], [list(compress(column, keep.tolist())) for column in labels]
+        whole = bool(keep.all())
+        for field, text in zip(fields, texts[: len(fields)], strict=True):
+            if whole:
+                self.coders[field].add_json(text)
+            else:
+                self.coders[field].add(list(compress(msgspec.json.decode(text), keep.tolist())))
+        names = names[keep]
         self.rows_of[row.run_id] = len(names)
         scores = self.scores[part.overlay]
         places = scores.places(names)
         self.values.append(scores.numbers_at(places))
-        for field, column in zip(fields, labels[: len(fields)], strict=True):
-            self.coders[field].add(column)
         if self.with_outcome:
             endings = self.endings[part.overlay]
             self.coders["outcome"].add_column(self._outcomes(endings, names, places if endings is scores else endings.places(names)))

@@ -19,7 +19,6 @@ from tripos.results.score_table import Coder, Column, Small
 from tripos.store.database import Database
 from tripos.store.schema import SQLITE
 
-_texts = msgspec.json.Decoder(list[Any]).decode
 _floats = msgspec.json.Decoder(list[float | None]).decode
 _STARTS = "123456789abcdef"
 """Candidate ids are hexadecimal: the table is read in sixteen parts, so that memory does not grow with it."""
@@ -49,9 +48,12 @@ class Candidates(NamedTuple):
         """Where each key stands here; -1 for one that does not."""
         places = np.full(len(wanted), -1, np.int64)
         if len(self.keys) and len(wanted):
-            order = np.argsort(wanted.view(">u8")[::2].astype(np.uint64))  # neighbours first: a random walk through memory takes thrice
+            halves, known = _halves(wanted), _halves(self.keys)
+            order = np.argsort(halves)  # neighbours first: a random walk through memory takes thrice
             ordered = wanted[order]
-            nearest = np.minimum(np.searchsorted(self.keys, ordered), len(self.keys) - 1)
+            alike = bool((known[1:] == known[:-1]).any())  # then half a key does not say which
+            found = np.searchsorted(self.keys, ordered) if alike else np.searchsorted(known, halves[order])
+            nearest = np.minimum(found, len(self.keys) - 1)
             places[order] = np.where(self.keys[nearest] == ordered, nearest, -1)
         return places
 
@@ -64,8 +66,8 @@ class Candidates(NamedTuple):
         return np.append(self.labels.codes, np.int32(len(self.labels.labels)))[places]
 
 
-def read_trials(database: Database, columns: Sequence[str], where: Where) -> tuple[Keys, list[list[Any]]]:
-    """(candidate of each trial, columns of the `trial` table), all in the same order of rows. Not for floating-point columns."""
+def read_trials(database: Database, columns: Sequence[str], where: Where) -> tuple[Keys, list[str]]:
+    """(candidate of each trial, columns of the `trial` table as JSON lists), all in one order of rows. Not for floating-point columns."""
     sqlite = database.dialect is SQLITE
     wanted = "".join(f", json_group_array({name})" if sqlite else f", json_agg({name})::text" for name in columns)
     # in SQLite the table lies in the order of its key; sums of floating-point numbers depend on their order in the last bit
@@ -73,7 +75,7 @@ def read_trials(database: Database, columns: Sequence[str], where: Where) -> tup
     joined, count, *texts = database.execute(
         f"SELECT {_identity(sqlite)}, count(*){wanted} FROM {rows} WHERE {where.sql}", where.parameters
     )[0]
-    return _keys(joined, count), [_texts(text) if text else [] for text in texts]
+    return _keys(joined, count), [text or "[]" for text in texts]  # PostgreSQL: NULL for no rows
 
 
 def read_candidates(
@@ -94,13 +96,13 @@ def read_candidates(
         joined, count, values, labels = database.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {part.sql}", part.parameters)[0]
         keys.append(_keys(joined, count))
         numbers.append(np.array(_floats(f"[{values}]"), np.float64) if values else np.full(count, np.nan))
-        coder.add_constant(None, count) if label is None else coder.add(_texts(labels) if labels else [])  # PostgreSQL: NULL for no rows
+        coder.add_constant(None, count) if label is None else coder.add_json(labels or "[]")
     return _sorted(Candidates(np.concatenate(keys), np.concatenate(numbers), coder.column()))
 
 
 def keys_of(candidate_ids: Sequence[str]) -> Keys:
     """Candidate ids (128 bits in hexadecimal) as 16 bytes each. Raises StoreError for any other."""
-    return _keys(",".join(candidate_ids), len(candidate_ids))
+    return _keys(" ".join(candidate_ids), len(candidate_ids))
 
 
 def ids_of(keys: Keys) -> list[str]:
@@ -110,7 +112,7 @@ def ids_of(keys: Keys) -> list[str]:
 
 
 def _identity(sqlite: bool) -> str:
-    return "group_concat(candidate_id)" if sqlite else "string_agg(candidate_id, ',')"
+    return f"{'group_concat' if sqlite else 'string_agg'}(candidate_id, ' ')"
 
 
 def _number(column: str, sqlite: bool) -> str:
@@ -124,18 +126,23 @@ def _number(column: str, sqlite: bool) -> str:
 
 
 def _keys(joined: str | None, count: int) -> Keys:
-    """Ids with a comma between any two."""
+    """Ids with a blank between any two; `fromhex` skips blanks wherever they are."""
     if not count:
         return np.empty(0, "S16")
-    places = np.frombuffer(f"{joined},".encode(), np.uint8)
+    text = joined or ""
     try:
-        table = places.reshape(count, _DIGITS + 1)
-        packed = bytes.fromhex(table[:, :_DIGITS].tobytes().decode("ascii"))
+        packed = bytes.fromhex(text)
     except ValueError:
         packed = b""
-    if len(packed) * 2 != count * _DIGITS:  # fromhex skips blanks
+    between = np.frombuffer(text.encode(), np.uint8)[_DIGITS :: _DIGITS + 1]
+    if len(packed) * 2 != count * _DIGITS or len(between) != count - 1 or (between != ord(" ")).any():
         raise StoreError(f"candidate ids must have {_DIGITS} hexadecimal digits, found others: run `tripos store verify`")
     return np.frombuffer(packed, "S16")
+
+
+def _halves(keys: Keys) -> NDArray[np.uint64]:
+    """The first half of each key as a number: sorts as the keys do, and is found twice as fast."""
+    return keys.view(">u8")[::2].astype(np.uint64)
 
 
 def _sorted(found: Candidates) -> Candidates:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tripos.core.errors import ConfigError, StoreError
 from tripos.results.run_selection import Chosen
@@ -77,16 +77,28 @@ def find(repo: Projections, name: str, *, transform_hash: str | None = None, eva
         Found(*part, *row) for part in parts for row in repo.database.execute(f"SELECT {columns} AND record_id = ?", (_id(part.run), name))
     ]
     if not found and len(name) >= SHORTEST_ID:
-        size = len(name)
-        whole = {32: "candidate_id = ?", 64: "trial_hash = ?"}.get(size)  # compared twice as quickly as beginnings
-        named, sought = (
-            (whole, (name,)) if whole else ("(substr(candidate_id, 1, ?) = ? OR substr(trial_hash, 1, ?) = ?)", (size, name) * 2)
-        )
+        named, sought = _named(repo.database, name)
         sql = f"SELECT {columns} AND {named}"
         found = [Found(*part, *row) for part in parts for row in repo.database.execute(sql, (_id(part.run), *sought))]
     if not found:
         raise ConfigError(_nothing(repo, name))
     return found
+
+
+def _named(database: Database, name: str) -> tuple[str, tuple[Any, ...]]:
+    """What a candidate id, a trial hash or a beginning of either demands of a trial, with the parameters."""
+    size = len(name)
+    if size not in (32, 64):
+        return "(substr(candidate_id, 1, ?) = ? OR substr(trial_hash, 1, ?) = ?)", (size, name) * 2
+    if size == 64:
+        return "trial_hash = ?", (name,)
+    # a run notes what it asks right before what came of it, and that tells the record, by which trials are sorted
+    before = "SELECT e.body FROM candidate k JOIN event e ON e.position = k.position - 1 WHERE k.candidate_id = ?"
+    for (body,) in database.execute(before, (name,)):
+        planned = decode(bytes(body), f"before candidate {name}")
+        if isinstance(planned, TrialPlanned) and planned.candidate_id == name:
+            return "record_id = ? AND candidate_id = ?", (planned.record_id, name)
+    return "candidate_id = ?", (name,)
 
 
 def load(database: Database, found: Found) -> StoredRecord:

@@ -51,7 +51,7 @@ class Columns:
     """Call `take` for each trial in order, then `close`.
 
     `items` holds one mean a scored item, `clusters` the cluster of each (a name of its own where it has none); empty while
-    no item has one. `tries` counts items by (scored attempts, correct ones).
+    no item has one. `tries` counts the ways in which items were asked by (scored attempts, correct ones): attempts at one prompt.
     """
 
     hardware: ModelSpec
@@ -73,6 +73,8 @@ class Columns:
     cut_at_max_tokens: int = 0
     _item: str | None = None
     _cluster: str | None = None
+    _variant: str | None = None
+    _candidates: Group = field(default_factory=Group)
     _attempts: Group = field(default_factory=Group)
 
     def take(self, trial: TrialRecord) -> None:
@@ -87,7 +89,7 @@ class Columns:
         right = None if verdict is None or verdict.is_correct is None else float(verdict.is_correct)
         self.outcomes[outcome.value] += 1
         self._count_errors(trial)
-        self._take_item(p.record_id, p.cluster, right)
+        self._take_item(p.record_id, p.prompt_variant_id, p.cluster, right)
         for group in (self.everyone, self.subjects[p.subject or "general"]):
             group.add(right)
         if outcome is Outcome.SCORED:
@@ -108,21 +110,30 @@ class Columns:
         self._end_item()
         return self
 
-    def _take_item(self, item: str, cluster: str | None, right: float | None) -> None:
+    def _take_item(self, item: str, variant: str, cluster: str | None, right: float | None) -> None:
         if item != self._item:
             self._end_item()
-            self._item, self._cluster = item, cluster
+            self._item, self._cluster, self._variant = item, cluster, variant
+        elif variant != self._variant:
+            self._end_variant()
+            self._variant = variant
+        self._candidates.add(right)
         self._attempts.add(right)
 
-    def _end_item(self) -> None:
+    def _end_variant(self) -> None:
         if self._attempts.scored:
+            self.tries[self._attempts.scored, round(self._attempts.correct)] += 1
+        self._attempts = Group()
+
+    def _end_item(self) -> None:
+        self._end_variant()
+        if self._candidates.scored:
             if self._cluster is not None and not self.clusters:  # the first cluster: the items so far stand alone
                 self.clusters.extend(f"\0{number}" for number in range(len(self.items)))
             if self.clusters or self._cluster is not None:
                 self.clusters.append(self._cluster if self._cluster is not None else f"\0{len(self.items)}")
-            self.items.append(self._attempts.correct / self._attempts.scored)
-            self.tries[self._attempts.scored, round(self._attempts.correct)] += 1
-        self._item, self._attempts = None, Group()
+            self.items.append(self._candidates.correct / self._candidates.scored)
+        self._item, self._candidates = None, Group()
 
     def _count_errors(self, trial: TrialRecord) -> None:
         if trial.answered is None and trial.failed is not None:

@@ -87,7 +87,7 @@ def _owner(path: Path) -> str | None:
             return str(msgspec.json.decode(file.readline(), type=dict).get("run_id", ""))
     except FileNotFoundError:
         return None
-    except (msgspec.DecodeError, OSError):
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError):
         return ""
 
 

@@ -100,10 +100,11 @@ class Pipeline:
         self._simulated = plan.endpoint.engine.simulated
         self._answer = plan.backend.answer
 
-    async def answer(self, job: Job) -> Completion | None:
-        """Asks the model. None when it failed for good; the failure is recorded.
+    async def answer(self, job: Job) -> Completion:
+        """Asks the model.
 
         Raises:
+            EngineError: it failed for good; that is recorded.
             BudgetExhausted: nothing was asked.
         """
         began = time.time()
@@ -117,7 +118,7 @@ class Pipeline:
             text = line(self.header, job.planned, None, None, failed=failed, telemetry={})
             ended = Ended(Outcome.INFRASTRUCTURE_FAILED, None, error.kind, said, job.planned.record_id, job.place)
             self._write([*self._trial(job), failed], lambda: self._over(job, ended, text))
-            return None
+            raise
 
     def grade(self, job: Job, completion: Completion) -> Awaitable[None] | None:
         """Transforms and scores. Returns None when done, or an awaitable when the scorer has to wait for something."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from tripos.core.errors import ConfigError, TriposError, unknown
 from tripos.core.identity import canonical, digest, settings_of
 from tripos.core.records import GenerationParams, Message, Sample
 from tripos.engines.endpoint import Endpoint
+from tripos.runs.breaker import Breaker, Guarded
 from tripos.runs.endpoints import Endpoints
 from tripos.runs.selection import Selection, select
 from tripos.runs.spec import RunSpec
@@ -24,7 +24,6 @@ from tripos.scoring.scorer import Instruments
 from tripos.store.events import Prepared, TrialPlanned
 from tripos.store.reading import Reader
 
-_LOOKED_AT = 1000
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -118,8 +117,8 @@ async def prepare(spec: RunSpec, endpoints: Endpoints, reader: Reader) -> Plan:
     variants = variants_of(spec, benchmark)
     instruments, judge_identity = await instruments_of(spec, benchmark, endpoints)
     selection = select(benchmark, spec)
-    if spec.until is not None:
-        _require_independent(selection, spec)
+    if spec.until is not None and len(variants) > 1:
+        raise ConfigError("--until does not go with several prompt variants: they are not independent; run them one by one")
     endpoint = await endpoints.candidate(spec)
     backend = way.function(endpoint, spec.params, _backend_settings(spec, way.key, endpoints))
     engine = endpoint.engine.key
@@ -186,14 +185,6 @@ def _backend_settings(spec: RunSpec, backend: str, endpoints: Endpoints) -> Back
         max_tokens=spec.max_sample_tokens,
         seconds=min(seconds, default=None),
     )
-
-
-def _require_independent(selection: Selection, spec: RunSpec) -> None:
-    """The interval of `--until` takes items one by one; clustered ones would make it too narrow."""
-    if len(spec.prompt_variants) > 1:
-        raise ConfigError("--until does not go with several prompt variants: they are not independent; run them one by one")
-    if any(sample.cluster is not None for sample in islice(selection, _LOOKED_AT)):
-        raise ConfigError(f"--until: samples of {spec.benchmark} share sources (clusters), which its interval cannot take; give -n instead")
 
 
 def _epoch(run_key: str, spec: RunSpec, reader: Reader) -> tuple[str, str]:
@@ -271,4 +262,5 @@ async def _judge(spec: RunSpec, endpoints: Endpoints, *, optional: bool) -> Judg
         endpoints.warnings.append(f"{spec.benchmark}: no judge for unclear answers, they count as wrong_format ({error})")
         return None
     params = GenerationParams(temperature=spec.judge.temperature, max_tokens=spec.judge.max_tokens)
-    return Judge(ask=endpoint.generate, model=spec.judge.model.name, params=params)
+    ask = Guarded(endpoint.generate, Breaker(spec.give_up_after, lambda: endpoint.counters.succeeded))
+    return Judge(ask=ask, model=spec.judge.model.name, params=params)

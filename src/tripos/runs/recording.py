@@ -30,6 +30,8 @@ def open_recording(recording: str, spec: RunSpec) -> Recording:
     """
     place, _, run_id = recording.partition("#")
     path = Path(place)
+    if path.is_dir():
+        raise ConfigError(f"--replay {place} is a directory; name a results file or a store in it")
     if not path.is_file() and "://" not in place:
         raise ConfigError(f"--replay {place}: there is no such file")
     return RecordedFile(path, spec) if path.suffix in (".jsonl", ".json") else RecordedRun(place, run_id, spec)
@@ -108,8 +110,8 @@ class RecordedFile:
 
 
 def _other(place: str, spec: RunSpec, found: set[tuple[str, str]]) -> str:
-    have = "; ".join(f"{benchmark} by {model}" for benchmark, model in sorted(found)[:8]) or "none at all"
-    return f"--replay {place}: it holds no answers of {spec.model.name} to {spec.benchmark}, but {have}"
+    have = "; ".join(f"{benchmark} by {model}" for benchmark, model in sorted(found)[:8])
+    return f"--replay {place}: it holds no answers " + (f"of {spec.model.name} to {spec.benchmark}, but {have}" if have else "at all")
 
 
 def _record(text: bytes, where: str) -> dict[str, Any] | None:

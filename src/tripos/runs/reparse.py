@@ -48,6 +48,8 @@ def reparse(file: ResultFile, out: Path, reader: Reader | None, writer: Writer |
     Raises:
         ConfigError: no record of the file was scored by a judge, or the scorer cannot read replies.
     """
+    if not file.records:
+        raise ConfigError(f"{file.path} holds no records")
     run = _run(file, reader)
     scorer = _scorer(file, run)
     stored = {} if run is None or reader is None else dict(_keyed(reader, run.run_id, run.overlay))

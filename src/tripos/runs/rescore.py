@@ -28,9 +28,9 @@ from tripos.runs.endpoints import Endpoints
 from tripos.runs.plan import Plan, compose, instruments_of, overlay_of
 from tripos.runs.provenance import provenance
 from tripos.runs.rescoring import Rescored, Rescoring
-from tripos.runs.runner import Control
 from tripos.runs.selection import Selection
 from tripos.runs.spec import RunSpec, public
+from tripos.runs.stopping import Control
 from tripos.runs.stored import SCORER, spec_of
 from tripos.scoring.scorer import scorers, transforms
 from tripos.store.database import Database

@@ -16,7 +16,7 @@ from tripos.core.errors import BudgetExhausted
 from tripos.core.records import Outcome, Sample
 from tripos.runs.pipeline import Ended, Job, Pipeline
 from tripos.runs.plan import Plan
-from tripos.runs.runner import Control
+from tripos.runs.stopping import Control
 from tripos.runs.stored import header_of
 from tripos.store.events import Answered, RunEnded, TrialPlanned, completion_of
 from tripos.store.reading import Reader, RunRow

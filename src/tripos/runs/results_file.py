@@ -97,7 +97,7 @@ def _owner(first: bytes) -> str | None:
     """The run that the first line of a results file names; None where it names none, or none that can be part of a file name."""
     try:
         owner = msgspec.json.decode(first, type=dict).get("run_id")
-    except msgspec.DecodeError:  # cut off, or of another tool
+    except (msgspec.DecodeError, UnicodeDecodeError):  # cut off, or of another tool
         return None
     return owner if isinstance(owner, str) and owner.replace("-", "").isalnum() else None
 

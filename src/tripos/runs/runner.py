@@ -9,21 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from tripos.core.errors import BudgetExhausted, StoreError, TriposError
+from tripos.core.errors import BudgetExhausted, EngineError, StoreError, TriposError
 from tripos.core.identity import digest, settings_of
 from tripos.engines.endpoint import Counters
 from tripos.engines.limiter import CEILING
+from tripos.runs.breaker import Breaker
 from tripos.runs.endpoints import Endpoints
 from tripos.runs.feed import Feed
+from tripos.runs.graders import Graders, wait_for_all
 from tripos.runs.lines import Header
 from tripos.runs.measuring import Measuring, measuring
 from tripos.runs.pipeline import Ended, Job, Pipeline
@@ -31,6 +31,7 @@ from tripos.runs.plan import Plan, prepare
 from tripos.runs.provenance import provenance
 from tripos.runs.results_file import ResultsFile, lay, make_way, summary_of
 from tripos.runs.spec import RunSpec, public
+from tripos.runs.stopping import Control, Stopping, interruptible
 from tripos.runs.summary import Summary, public_options, summarise, write_summary
 from tripos.runs.tally import Tally
 from tripos.runs.until import Until
@@ -42,30 +43,13 @@ from tripos.store.writer import Writer
 _log = logging.getLogger("tripos.run")
 
 
-@dataclass
-class Control:
-    """How a person (or a budget) stops a command: first drain, then drop."""
-
-    stopping: str | None = None
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
-
-    def stop(self, why: str) -> None:
-        """Nothing new is asked; what is under way is finished."""
-        if self.stopping is None:
-            self.stopping = why
-
-    def interrupt(self) -> None:
-        """Ctrl-C: once drains, twice drops what is under way."""
-        if self.stopping is None:
-            self.stop("interrupted")
-        else:
-            for task in self.tasks:
-                task.cancel()
-
-
 @dataclass(frozen=True)
 class RunResult:
-    """How a run went. `status` is complete, partial (some unscored), until (sure enough), interrupted, budget or failed (not started)."""
+    """How a run went.
+
+    `status` is complete, partial (some unscored), until (sure enough), interrupted, budget, given_up (the server answers nobody) or
+    failed (not started).
+    """
 
     spec: RunSpec
     status: str
@@ -128,7 +112,8 @@ class Runner:
 
     async def _run(self, plan: Plan, telemetry: Measuring | None) -> RunResult:
         spec, path = plan.spec, plan.spec.output_path()
-        until = Until(spec.until, per_item=spec.attempts) if spec.until is not None else None
+        until = await asyncio.to_thread(self._until, plan, spec.until) if spec.until is not None else None
+        stopping = Stopping(self.control, Breaker(spec.give_up_after, lambda: plan.endpoint.counters.succeeded), until)
         _log.debug("run %s: %d planned, endpoint %s, overlay %s", plan.run_id, plan.planned, plan.endpoint.engine.endpoint_id, plan.overlay)
         header = Header(
             benchmark=spec.benchmark, model=spec.model.name, backend=spec.backend, run_id=plan.run_id, seed=spec.seed, hardware=spec.model
@@ -143,31 +128,39 @@ class Runner:
         self.watcher.planned(plan, tally)
         self.writer.write(plan.run_id, [_started(plan)])
         pipeline = Pipeline(plan, self.writer, header, _Ending(tally, file, self.watcher, until), telemetry)
-        feed = self._feed(plan, tally, until)
+        feed = self._feed(plan, tally, stopping)
         try:
             async with telemetry.running(self.endpoints, self.watcher.warn) if telemetry is not None else contextlib.nullcontext():
                 try:
-                    await self._work(plan, pipeline, feed, until)
+                    await self._work(plan, pipeline, feed, stopping)
                 finally:
                     await feed.close()
             await asyncio.to_thread(self.writer.flush)
         finally:
             file.close()
-        stopped = self.control.stopping if tally.done < tally.planned else None
-        if stopped is None and until is not None and until.sure:
-            stopped = "until"
+        stopped = stopping.reason(tally)
         status = stopped or ("partial" if tally.unscored or tally.done < tally.planned else "complete")
         self.writer.write(plan.run_id, [RunEnded(status=status, counts={"planned": tally.planned, **tally.outcomes})])
         await asyncio.to_thread(self.writer.flush)
         if resumed or tally.reused or stopped or self.writer.late or telemetry is not None:  # stopped: answers without a verdict
             lay(plan, header, self.reader)
-        summary = summarise(plan, self.reader, status, tally, until)
+        summary = summarise(plan, self.reader, status, tally, stopping)
         write_summary(summary, path)
         result = RunResult(spec, status, summary, tally, path=path, moved=moved)
         self.watcher.ended(result)
         return result
 
-    def _feed(self, plan: Plan, tally: Tally, until: Until | None) -> Feed:
+    def _until(self, plan: Plan, half_width: float) -> Until:
+        sizes = plan.selection.cluster_sizes()
+        until = Until(half_width, per_item=plan.spec.attempts, sizes=sizes)
+        if sizes is not None and len(sizes) < until.least:
+            takes = f"it takes about {until.least} sources (clusters) or more, and these samples have {len(sizes)}"
+            self.watcher.warn(f"--until ±{half_width:g} will hardly be reached: {takes}")
+        return until
+
+    def _feed(self, plan: Plan, tally: Tally, stopping: Stopping) -> Feed:
+        until = stopping.until
+
         def skipped(ended: Ended) -> None:
             tally.add(ended, reused=True)
             if until is not None:
@@ -179,46 +172,50 @@ class Runner:
             self.writer,
             skipped=skipped,
             link=_Link(self.writer, plan.run_id),
-            stopping=lambda: self.control.stopping is not None or (until is not None and until.sure),
+            stopping=lambda: stopping.now,
             waiting=lambda n: self.watcher.warn(f"{n} trials are in the hands of another process; waiting until it is done with them"),
         )
 
-    async def _work(self, plan: Plan, pipeline: Pipeline, feed: Feed, until: Until | None) -> None:
+    async def _work(self, plan: Plan, pipeline: Pipeline, feed: Feed, stopping: Stopping) -> None:
         limiter = plan.endpoint.limiter
         workers = min(CEILING if limiter.adaptive else limiter.limit, plan.planned)
         await self._warm_up(plan)
         plan.endpoint.counters = Counters()  # of this run alone: neither what warmed up nor the runs before it
-        graders = _Graders(self.control, limit=2 * workers + 16)
+        graders = Graders(self.control, limit=2 * workers + 16)
 
         async def work() -> None:
-            while self.control.stopping is None and (until is None or not until.sure):
+            while not stopping.now:
                 job = await feed.next()
                 if job is None:
                     return
-                await self._bring_to_end(job, pipeline, graders)
+                await self._bring_to_end(job, pipeline, graders, stopping.breaker)
 
         tasks = [asyncio.create_task(work()) for _ in range(workers)]
         self.control.tasks.update(tasks)
         try:
-            await _all(tasks)
+            await wait_for_all(tasks)
             await graders.wait()
         finally:
             self.control.tasks.difference_update(tasks)
 
-    async def _bring_to_end(self, job: Job, pipeline: Pipeline, graders: _Graders) -> None:
+    async def _bring_to_end(self, job: Job, pipeline: Pipeline, graders: Graders, breaker: Breaker) -> None:
         completion = job.completion
         if completion is None:
+            number = breaker.begin()
             try:
                 completion = await pipeline.answer(job)
+            except EngineError as error:
+                if breaker.failed(number, error.kind, str(error)):
+                    self.watcher.warn(f"{breaker.in_a_row} samples in a row failed alike ({error}): stopping; what was done is kept")
+                return
             except BudgetExhausted as error:
                 if self.control.stopping is None:
                     self.watcher.warn(f"{error}: stopping; what was done is kept")
                 self.control.stop("budget")
                 return
-        if completion is not None:
-            waiting = pipeline.grade(job, completion)
-            if waiting is not None:
-                await graders.add(waiting)
+        waiting = pipeline.grade(job, completion)
+        if waiting is not None:
+            await graders.add(waiting)
 
     async def _warm_up(self, plan: Plan) -> None:
         """Requests that are neither timed nor stored, from samples outside the run where there are any."""
@@ -255,61 +252,6 @@ class _Link:
         prompt = planned.prompt
         assert isinstance(prompt, str)
         self.writer.write(self.run_id, [msgspec.structs.replace(planned, prompt=self.writer.stow(prompt))])
-
-
-class _Graders:
-    """Gradings under way, at most `limit`; the first error that is ours to raise ends the run."""
-
-    def __init__(self, control: Control, limit: int) -> None:
-        self.control = control
-        self._places = asyncio.Semaphore(limit)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._error: BaseException | None = None
-
-    async def add(self, grading: Awaitable[None]) -> None:
-        self._raise()
-        await self._places.acquire()
-        task = asyncio.create_task(self._grade(grading))
-        self._tasks.add(task)
-        self.control.tasks.add(task)
-        task.add_done_callback(self._done)
-
-    async def wait(self) -> None:
-        while self._tasks:
-            await _all(list(self._tasks))
-        self._raise()
-
-    def _raise(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    async def _grade(self, grading: Awaitable[None]) -> None:
-        try:
-            await grading
-        except BudgetExhausted:
-            self.control.stop("budget")
-        finally:
-            self._places.release()
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self.control.tasks.discard(task)
-        if not task.cancelled() and self._error is None:
-            self._error = task.exception()
-
-
-async def _all(tasks: list[asyncio.Task[Any]]) -> None:
-    """Waits for all; a dropped task is fine (the person asked for it), the first real error is raised."""
-    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-    errors = [t.exception() for t in done if not t.cancelled()]  # all are looked at, else asyncio complains of the others
-    error = next((e for e in errors if e is not None), None)
-    if error is not None:
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        raise error
-    if pending:  # a cancelled task also ends the wait
-        await asyncio.gather(*pending, return_exceptions=True)
 
 
 def _started(plan: Plan) -> RunStarted:
@@ -351,23 +293,6 @@ def _warm_up_prompts(plan: Plan) -> list[tuple[Any, ...]]:
     while len(spare) < plan.spec.warmup_samples:
         spare.append((Message(role="user", content=f"Count from 1 to {10 + len(spare)} in words."),))
     return spare
-
-
-@asynccontextmanager
-async def interruptible(control: Control) -> AsyncIterator[None]:
-    """Ctrl-C and SIGTERM go to `control` while inside."""
-    loop = asyncio.get_running_loop()
-    signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
-    try:
-        for number in signals:
-            loop.add_signal_handler(number, control.interrupt)
-    except (NotImplementedError, ValueError, RuntimeError):  # no signals here: not the main thread, or Windows
-        signals = ()
-    try:
-        yield
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
 
 
 async def run_all(specs: tuple[RunSpec, ...], store: str, endpoints: Endpoints, watcher: Watcher) -> list[RunResult]:

@@ -11,7 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 
 from tripos.benchmarks.benchmark import Benchmark, Source
 from tripos.benchmarks.generated import Generated
@@ -28,7 +28,8 @@ _SEARCHED = 100_000  # ids among which the nearest is looked for: looking at mor
 class Selection:
     """The samples of a run. `ids` are those of a source that ends; None for the first `total` of an endless one.
 
-    With `shuffled` (a seed) they come in the random order of that seed, held in memory: a run that may stop early needs it.
+    With `shuffled` (a seed) they come in the random order of that seed, held in memory: a run that may stop early needs it. Clusters
+    are what is shuffled then: the samples of one follow each other, so that a run stops on whole ones.
     """
 
     benchmark: Benchmark
@@ -38,15 +39,23 @@ class Selection:
 
     def __iter__(self) -> Iterator[Sample]:
         source = iter(self.benchmark.samples)
-        if self.benchmark.samples.endless:
-            yield from islice(source, self.total)
-            return
-        chosen = (sample for sample in source if self.ids is None or sample.record_id in self.ids)
+        endless = self.benchmark.samples.endless
+        chosen = islice(source, self.total) if endless else (s for s in source if self.ids is None or s.record_id in self.ids)
         if self.shuffled is None:
             yield from chosen
             return
         seed = self.shuffled
-        yield from sorted(chosen, key=lambda sample: order_key(seed, sample.record_id))
+        yield from sorted(chosen, key=lambda sample: (order_key(seed, _unit(sample)), order_key(seed, sample.record_id)))
+
+    def cluster_sizes(self) -> list[int] | None:
+        """How many samples each cluster has, in the order in which they come when shuffled; None where no two share a source."""
+        sizes = [sum(1 for _ in samples) for _, samples in groupby(self, key=_unit)]
+        return sizes if len(sizes) < self.total else None
+
+
+def _unit(sample: Sample) -> str:
+    """What stands for a sample where clusters are shuffled: its own id where it is alone."""
+    return sample.record_id if sample.cluster is None else f"cluster/{sample.cluster}"
 
 
 def select(benchmark: Benchmark, spec: RunSpec) -> Selection:
@@ -56,14 +65,14 @@ def select(benchmark: Benchmark, spec: RunSpec) -> Selection:
         DatasetError: there is no sample, none is left, or two share an id.
         ConfigError: a record id is asked for that does not exist.
     """
-    source = benchmark.samples
+    source, shuffled = benchmark.samples, spec.seed if spec.until is not None else None
     if spec.max_samples is not None and spec.max_samples < 1:
         raise ConfigError(f"{spec.benchmark}: max_samples = {spec.max_samples}: at least one sample must be asked for")
     if source.endless:
         if spec.partition != "all":
             raise ConfigError(f"{spec.benchmark} is generated: it has no partition {spec.partition!r}; use another --seed instead")
         if not spec.record_ids:
-            return _of_endless(benchmark, spec)
+            return replace(_of_endless(benchmark, spec), shuffled=shuffled)
         source = _named(source, spec)
         benchmark = replace(benchmark, samples=source)
     every = [s.record_id for s in source]
@@ -75,7 +84,7 @@ def select(benchmark: Benchmark, spec: RunSpec) -> Selection:
         raise DatasetError(f"{spec.benchmark}: no sample is left in the partition {spec.partition!r}")
     if spec.max_samples is not None and spec.max_samples < len(wanted):
         wanted = heapq.nsmallest(spec.max_samples, wanted, key=lambda i: order_key(spec.seed, i))
-    return Selection(benchmark, len(wanted), frozenset(wanted), spec.seed if spec.until is not None else None)
+    return Selection(benchmark, len(wanted), frozenset(wanted), shuffled)
 
 
 def _check(every: list[str], spec: RunSpec) -> None:

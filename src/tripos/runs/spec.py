@@ -70,6 +70,7 @@ class RunSpec:
         output: JSONL path; None means `{output_dir}/{benchmark}_{model-slug}.jsonl`.
         max_turns, max_sample_tokens, query_timeout_seconds: limits of one sample of the agent backend; None means its default.
         until: half width of an anytime-valid interval of the accuracy at which the run may stop; None means all samples.
+        give_up_after: samples in a row that fail alike before the run ends (and requests to its judge before that is left alone); 0: never.
         max_cost_usd, max_tokens_total: budgets of the whole command; None means unlimited.
         stream: None means as `telemetry` has it, which wants the time to the first token.
         choice_judge: "never" | "fallback" | "always": when the judge reads the letter of a multiple-choice answer.
@@ -108,6 +109,7 @@ class RunSpec:
     store: str = DEFAULT_STORE
     fresh: bool = False
     until: float | None = None
+    give_up_after: int = 20
     max_cost_usd: float | None = None
     max_tokens_total: int | None = None
     telemetry: bool = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ import msgspec
 from tripos.core.records import Outcome
 from tripos.results.intervals import mean_interval
 from tripos.results.metric_stats import metric_stats
+from tripos.runs.breaker import Guarded
 from tripos.runs.columns import Columns, mean, total
 from tripos.runs.measuring import telemetry_summary
 from tripos.runs.plan import Plan
 from tripos.runs.provenance import provenance
 from tripos.runs.results_file import summary_of, wanted
 from tripos.runs.spec import public
+from tripos.runs.stopping import Stopping
 from tripos.runs.tally import Tally
 from tripos.runs.until import Until
 from tripos.store.reading import Reader
@@ -46,7 +49,7 @@ _STATS = {
 }
 
 
-def summarise(plan: Plan, reader: Reader, status: str, tally: Tally, until: Until | None = None) -> Summary:
+def summarise(plan: Plan, reader: Reader, status: str, tally: Tally, stopping: Stopping) -> Summary:
     """The summary as plain data: the seed's keys first, then ours."""
     aggregate = getattr(plan.benchmark.scorer, "aggregate", None)
     columns = Columns(plan.spec.model, plan.benchmark.per_subject, keep_details=aggregate is not None)
@@ -79,7 +82,10 @@ def summarise(plan: Plan, reader: Reader, status: str, tally: Tally, until: Unti
         "config": public(spec) | {"model": public(spec.model) | {"options": public_options(spec.model.options)}},
         "provenance": provenance(plan.endpoint.engine),
     }
+    until = stopping.until
     summary["until"] = _until(until) | {"of": plan.planned} if until is not None else None
+    summary["given_up"] = stopping.breaker.plain() if status == "given_up" else None
+    summary["judge_given_up"] = judge.ask.breaker.plain() if judge is not None and isinstance(judge.ask, Guarded) else None
     summary["notices"] = notices(summary)
     return summary
 
@@ -159,7 +165,15 @@ def _correct_per_joule(columns: Columns) -> float | None:
 
 def _until(until: Until) -> dict[str, Any]:
     lower, upper = until.interval
-    return {"half_width": until.half_width, "sure": until.sure, "items": until.items, "mean": until.mean, "lower": lower, "upper": upper}
+    return {
+        "half_width": until.half_width,
+        "sure": until.sure,
+        "items": until.items,
+        "clusters": until.clusters,
+        "mean": until.mean,
+        "lower": lower,
+        "upper": upper,
+    }
 
 
 def _requests(plan: Plan) -> dict[str, Any]:
@@ -187,6 +201,7 @@ def notices(summary: Summary) -> list[str]:
         found.append(
             f"There was no judge to read unclear answers: {unread} count as wrong_format. Compare only with runs that had none either."
         )
+    found += _given_up(summary)
     until = summary.get("until")
     if until and summary["status"] == "until":
         span = f"[{until['lower']:.4f}, {until['upper']:.4f}], valid at any time"
@@ -196,6 +211,18 @@ def notices(summary: Summary) -> list[str]:
         low, high = summary["accuracy_three_ways"]["bounds"]
         found.append(f"{ours} of {summary['planned']} are unscored: accuracy over all planned lies between {low:.4f} and {high:.4f}.")
     return found
+
+
+def _given_up(summary: Summary) -> Iterator[str]:
+    """Which server was left alone, why, and what that leaves undone."""
+    run, judge = summary.get("given_up"), summary.get("judge_given_up")
+    if run:
+        left = f"{summary['not_reached']} of {summary['planned']} were not asked"
+        yield f"given up after {run['in_a_row']} samples in a row failed alike ({run['error']}): {left}; the same command goes on."
+    if judge and summary["outcomes"]["judge_failed"]:
+        why = f"{judge['in_a_row']} requests in a row failed alike ({judge['error']})"
+        left = f"{summary['outcomes']['judge_failed']} answers are kept without a verdict"
+        yield f"the judge was given up after {why}: {left}; the same command has them judged."
 
 
 def write_summary(summary: Summary, path: Path) -> Path:

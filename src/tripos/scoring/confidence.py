@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
 import msgspec
 
-from tripos.core.records import JSON, JudgeAudit, Outcome, Sample, Verdict
+from tripos.core.records import JSON, JudgeAudit, Sample, Verdict
 from tripos.scoring.judged import EQUIVALENCE, against_reference, completed, cut_short, judge_of, replies, unanswerable, unanswered
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, Rows, scorer
 from tripos.scoring.verdicts import Correctness, Form, read_correctness
 
 BIN_SIZE = 100
@@ -156,7 +156,7 @@ class JudgedWithConfidence:
         verdict = Verdict(value=float(correct), is_correct=correct, metrics=metrics, details=details, audits=tuple(audits))
         return cut_short(verdict, finish_reason)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """How far the stated confidence can be trusted, over all answers that a judge graded.
 
         Args:

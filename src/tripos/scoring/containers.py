@@ -95,7 +95,7 @@ class Container:
         """
         made = await self.run(["mkdir", "-p", target], seconds=60, user="root")
         copied = await docker(["cp", f"{folder}/.", f"{self.name}:{target}"], seconds=ENGINE_SECONDS)
-        if made.returncode or copied.returncode:
+        if made.returncode != 0 or copied.returncode != 0:  # None: it ran out of time
             raise ScorerError(f"{folder} could not be copied into the container: {(made.said + copied.said)[-300:]}")
 
     async def read(self, path: str) -> str | None:

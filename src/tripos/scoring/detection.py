@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from tripos.core.records import Extraction, Outcome, Sample, Verdict
+from tripos.scoring.judge import seen
 from tripos.scoring.judged import cut_short, unanswerable, unanswered
-from tripos.scoring.scorer import Answer, Instruments, scorer, transform
+from tripos.scoring.scorer import Answer, Instruments, Rows, scorer, transform
 
 _OTHERS = ("verdict", "answer", "classification", "prediction")
 _NAMED = re.compile(rf"[^\w\n]*(?:(?:the|final|my)\s+)*(label|{'|'.join(_OTHERS)})\s*[\"'*_`]*\s*[:=：](.*)", re.IGNORECASE)
+_REMARK = re.compile(r"\(([^()]*)\)[\s.]*\Z")
+_SIGN = re.compile("[\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff]")  # ✅ and its kin
 _LONGEST = 300  # characters of a line that can be a verdict
 
 
@@ -28,8 +31,8 @@ class LabelLine:
 
     Where there is no such line, one that names a verdict, answer, classification or prediction instead, or a last line that is
     nothing but X. X must be one label and nothing else, so that "not X", "X or Y" and talk about labels are none; a last verdict
-    that cannot be read is no answer, since earlier ones were drafts. Letter case, markdown, quotes and a full stop do not
-    matter. Never raises.
+    that cannot be read is no answer, since earlier ones were drafts. Letter case, markdown, quotes, brackets around it, a full
+    stop and a remark in parentheses that names no other label do not matter. Never raises.
 
     Args:
         labels: the labels, lower case.
@@ -40,7 +43,7 @@ class LabelLine:
     also: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:
         lines = [line for line in text.splitlines() if line.strip("` \t\r")]
@@ -53,9 +56,12 @@ class LabelLine:
         return Extraction(answer=found, how="last line" if found else "no label line")
 
     def _label(self, said: str) -> str | None:
-        word = said.strip("*_`\"'., \t\r").casefold()
+        said = _SIGN.sub("", seen(said)).casefold()
         words = {**{label: label for label in self.labels}, **{one: label for label, more in self.also for one in more}}
-        return words.get(word)
+        remark = _REMARK.search(said)
+        if remark is not None and remark.start() and not any(word in remark[1] for word in words):
+            said = said[: remark.start()]
+        return words.get(said.strip("*_`\"'.,<>[]() \t\r"))
 
 
 def _said(line: str) -> tuple[str, str]:
@@ -86,11 +92,7 @@ class Detection:
 
     name: ClassVar[str] = "detection"
     version: ClassVar[str] = "1"
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """Nothing: the labels are known."""
-        return frozenset()
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
         """Compares; an answer without a label is a wrong format."""
@@ -115,7 +117,7 @@ class Detection:
         }
         return cut_short(Verdict(value=float(right), is_correct=right, metrics=metrics, details=details), finish_reason)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """The figures of `detection_figures`, with `answered`, the share of answers that had a label."""
         graded = [row for _, row in rows if row.get("positive") is not None and row.get("detected") is not None]
         pairs = [(row["positive"] == 1.0, row["detected"] == 1.0) for row in graded]

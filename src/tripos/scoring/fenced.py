@@ -1,4 +1,4 @@
-"""The last fenced block of an answer that carries one of some labels."""
+"""Fenced blocks: the last one of an answer that carries one of some labels, and how one is written."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ _FENCE = re.compile(
 def blocks(text: str) -> list[tuple[str, str]]:
     """(label in lower case, content) of every fenced block that is not blank; one that is cut off reaches to the end of the text."""
     return [(match["label"].lower(), match["body"]) for match in _FENCE.finditer(text) if match["body"].strip()]
+
+
+def fenced(code: str) -> str:
+    """Python code as an answer."""
+    return f"```python\n{code}```\n"
 
 
 @transform("last_block")

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tripos.core.records import JSON, Sample, Verdict
-from tripos.scoring.scorer import Answer, Instruments, scorer
-from tripos.scoring.structured import NULL, f1, fault, graded, label, matching, moment, unreadable
+from tripos.scoring.scorer import Answer, scorer
+from tripos.scoring.structured import NULL, StructuredScorer, WrongForm, f1, graded, label, matching, moment, of_shape
 
 CITED_ENOUGH = 0.5
 ANSWER_SHARE = 0.6
@@ -32,7 +32,7 @@ _NOTHING = frozenset({"", "null", "none", "n/a"})
 
 @scorer("grounded_answer")
 @dataclass(frozen=True)
-class GroundedAnswer:
+class GroundedAnswer(StructuredScorer):
     """Answer and evidence. value = 0 when the answer is wrong or nothing is cited rightly, else 0.6 + 0.4 * F1 of the evidence;
     correct when the answer is right and that F1 is at least `CITED_ENOUGH`.
 
@@ -44,21 +44,16 @@ class GroundedAnswer:
     version: ClassVar[str] = "2"
     evidence: str = "evidence"
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """Nothing: the truth is known."""
-        return frozenset()
+    def nothing(self, want: JSON) -> Mapping[str, float | None]:
+        """See `nothing_found`."""
+        return nothing_found(want)
 
-    def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
-        """The verdict; an object without the two fields is a wrong format."""
-        given, want = answer.extraction.answer, sample.reference
-        if given is None:
-            return unreadable(answer, answer.extraction.how, nothing_found(want))
-        why = fault(given, {"answer": (str, int, float, list, NULL), self.evidence: (list,)})
-        if why is None and not all(isinstance(one, str) for one in given[self.evidence]):
-            why = f"{self.evidence!r} must be a list of ids"
-        if why:
-            return unreadable(answer, why, nothing_found(want))
+    def grade(self, sample: Sample, answer: Answer, given: JSON) -> Verdict:
+        """Compares answer and evidence; an object without the two fields is a wrong format."""
+        of_shape(given, {"answer": (str, int, float, list, NULL), self.evidence: (list,)})
+        if not all(isinstance(one, str) for one in given[self.evidence]):
+            raise WrongForm(f"{self.evidence!r} must be a list of ids")
+        want = sample.reference
         right = answers(want, given["answer"])
         hits, found = evidence_hits(want, given[self.evidence])
         score = f1(hits, found=found, expected=len(want["evidence"]))

@@ -85,6 +85,11 @@ def made_visible(text: str) -> tuple[str, int]:
     return _INVISIBLE.subn(_escape, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def seen(text: str) -> str:
+    """The text without invisible characters."""
+    return _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
 def blank(text: str) -> bool:
     """True where nothing can be seen: empty, white space or invisible characters only."""
     return not _INVISIBLE.sub("", text).strip("\u200c\u200d \t\r\n\u00a0\u3000")

@@ -18,7 +18,7 @@ from tripos.core.identity import canonical
 from tripos.core.records import JSON, JudgeAudit, Outcome, Sample, Verdict
 from tripos.scoring.exact import typed_match
 from tripos.scoring.judge import Brief, Exhibit, Judge, blank, brief
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, Rows, scorer
 from tripos.scoring.verdicts import CORRECTNESS, GRADE, Form
 
 QUESTION_LIMIT = 100_000
@@ -120,7 +120,7 @@ class ThreeWayGrade:
         verdict = Verdict(value=float(correct), is_correct=correct, metrics=metrics, details={"grade": grade}, audits=tuple(audits))
         return cut_short(verdict, finish_reason)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """SimpleQA's figures over the metrics of all graded answers (arXiv:2411.04368, section 4).
 
         Args:

@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple
 
 from tripos.core.errors import ScorerError
 from tripos.core.records import JSON, Extraction, Outcome, Sample, Verdict
-from tripos.scoring.judge import blank
+from tripos.scoring.judge import blank, seen
 from tripos.scoring.math_structure import compare
 from tripos.scoring.math_worker import CPU_SECONDS, verify
 from tripos.scoring.scorer import Answer, Instruments, scorer, transform
@@ -30,6 +30,7 @@ _JOINED = re.compile(r"(?:[\s$,;.]|\\[\])(\[,;]|\\(?:text|mbox)\s*\{\s*(?:and|or
 _STATEMENT = re.compile(r"\banswer\s{0,3}\**\s{0,3}(?:(?:is|are)\b|:|=)(?:\s*(?:is\b|:|=))*\s*\**", re.IGNORECASE)
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.])[-−+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?%?(?!\w)")
+_ASIDE = re.compile(r"[,;]?\s+(?:because|since|where|as|so|which|when|that\s+is|i\.e\.)\b|\s\((?=[A-Za-z]{2})", re.IGNORECASE)
 _WEAK = "weak: "  # readings that are a guess: they never rescue an answer that was cut off
 
 
@@ -77,11 +78,11 @@ def check_available() -> None:
 @transform("boxed_answer")
 @dataclass(frozen=True)
 class BoxedAnswer:
-    """Reads the final answer: the last box (boxes side by side are one list), else the last "answer is …", else, as a weak
-    reading, the last formula of the last paragraph or the last number of the last line."""
+    """Reads the final answer: the last box (boxes side by side are one list), else the last "answer is …" up to its reasons
+    ("because", "where"), else, as a weak reading, the last formula of the last paragraph or the last number of the last line."""
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:
         if not text.strip():
@@ -126,8 +127,13 @@ def _stated(text: str) -> str | None:
         display = _MATH.match(line)
         return next(filter(None, display.groups())).strip() if display else None
     sentence = re.split(r"\.(?:\s|$)", line)[0]
-    formulas = [next(filter(None, match.groups())).strip() for match in _MATH.finditer(sentence)]
-    return ", ".join(formulas) or sentence.strip(" *") or None
+    spans = [match.span() for match in _MATH.finditer(sentence)]
+    asides = (aside.start() for aside in _ASIDE.finditer(sentence) if not any(start < aside.start() < end for start, end in spans))
+    sentence = sentence[: next(asides, None)].strip(" *")
+    found = list(_MATH.finditer(sentence))
+    if not found or re.search(r"\d", sentence[: found[0].start()]):  # the number stands before the formula, which is its unit
+        return sentence or None
+    return ", ".join(next(filter(None, match.groups())).strip() for match in found)
 
 
 @scorer("math_equivalence")
@@ -140,7 +146,7 @@ class MathEquivalence:
     """
 
     name: ClassVar[str] = "math_equivalence"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     cpu_seconds: int = CPU_SECONDS
 
     @property
@@ -153,7 +159,7 @@ class MathEquivalence:
             return Verdict(value=None, is_correct=None, outcome=Outcome.SAMPLE_INVALID, details={"reference": sample.reference})
         if not read.found or (_is_cut(answer) and read.how.startswith(_WEAK)):
             return _verdict(answer, gold, None, None, level=None)
-        said = str(read.answer)
+        said = seen(str(read.answer))
         if len(said) > LONGEST_ANSWER:
             return _verdict(answer, gold, said[:LONGEST_ANSWER], False, level="text", note=f"longer than {LONGEST_ANSWER} characters")
         level, equal = compare(gold, said)

@@ -3,7 +3,7 @@ r"""Equality of mathematical answers by structure: LaTeX in, yes / no / undecide
 "No" is only said where two readings are certain and differ ("12" and "(1,2)", "(0,1]" and "[0,1)", "4343_6" and
 "4343_7"); everything else is undecided and left to the caller. Numbers are exact rationals: 0.5 is 1/2, 0.333 is not 1/3.
 Conventions of the MATH graders: a degree sign or a unit on one side only is ignored, 10\% equals 10 as well as 0.1,
-`x = 5` equals `5` where the reference names no variable, a list without brackets has no order.
+`x = 5` equals `5` where the reference names no variable, `1 < x \le 2` equals `(1,2]`, a list without brackets has no order.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from fractions import Fraction
 _SYMBOLS = {
     "−": "-", "–": "-", "π": r"\pi ", "∞": r"\infty ", "°": "°", "×": r"\times ", "·": r"\cdot ", "≤": r"\le ", "≥": r"\ge ", "∪": r"\cup ",
     r"\dfrac": r"\frac", r"\tfrac": r"\frac", r"\cfrac": r"\frac", r"\%": "%", r"\$": "", "$": "", r"\degree": "°", "{,}": ",",
-    r"\leq": r"\le", r"\geq": r"\ge", r"\lbrace": r"\{", r"\rbrace": r"\}", r"\displaystyle": "", r"\infin ": r"\infty ",
+    r"\leq": r"\le", r"\geq": r"\ge", r"\lt": "<", r"\gt": ">", r"\lbrace": r"\{", r"\rbrace": r"\}",
+    r"\displaystyle": "", r"\infin ": r"\infty ",
 }  # fmt: skip
 _SPACING = re.compile(r"(?<!\\)\\[!,;:> ]|\\q?quad\b|~|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\.?|\\[()\[\]](?=\s*$)|^\s*\\[(\[]")
 _DEGREE = re.compile(r"\^\s*(?:\\circ|\{\s*\\circ\s*\}|°)")
-_STYLE = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|mathit|operatorname|hbox)\s*\{([^{}]*)\}")
+_STYLE = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|mathbf|mathit|bm|boldsymbol|operatorname|hbox)\s*\{([^{}]*)\}")
 _ARGUMENT = r"(\{(?:[^{}]|\{[^{}]*\})*\}|\\[a-zA-Z]+|[0-9a-zA-Z])"
 _FRACTION = re.compile(rf"\\frac\s*{_ARGUMENT}\s*{_ARGUMENT}")
 _ROOT = re.compile(r"\\sqrt\s*([0-9a-zA-Z])")
@@ -36,6 +37,14 @@ _NUMBER = re.compile(
 )
 _UNIT = re.compile(r"%|°|[A-Za-z. ]+(?:\s*\^\s*\{?[23]\}?)?|(?:[A-Za-z]+/[A-Za-z]+)")
 _ASSIGNED = re.compile(r"\s*(?:[a-zA-Z](?:_\{?\w\}?)?|[a-zA-Z]\([a-z]\))\s*(?:=|\\in(?![a-z]))\s*(?P<value>[^=]+)")
+_CHAIN = re.compile(r"(?P<low>[^<>=]+?)\s*(?P<from><|\\le(?![a-z]))\s*[a-zA-Z]\s*(?P<to><|\\le(?![a-z]))\s*(?P<high>[^<>=]+)")
+_INEQUALITY = re.compile(r"\s*(?:[a-zA-Z]\s*)?(?:[<>]|\\(?:le|ge|neq?)(?![A-Za-z]))")
+_SCALES = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_NO_UNIT = re.compile(
+    r"\b(?:half|halves|(?:third|quarter|fourth|fifth|sixth|seventh|eighth|ninth|tenth|hundredth|thousandth)s?|squared|cubed|factorial"
+    r"|times|plus|minus|over|least|most|more|less|fewer|not|mod|modulo|root)\b",
+    re.IGNORECASE,
+)  # what makes another number, or none, out of the number before it
 _UNIT_NAMES = {
     name: names[0]
     for names in (
@@ -51,11 +60,12 @@ _ROUNDING = Fraction(1, 10_000)  # decimals closer than this may be a rounding: 
 
 @dataclass(frozen=True)
 class Number:
-    """A rational as it was written: `5\\%` has the value 5 and the unit "%"."""
+    """A rational as it was written: `5\\%` has the value 5 and the unit "%"; "5 million" is 5,000,000, by a word."""
 
     value: Fraction
     unit: str = ""
     base: str = ""
+    by_word: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,8 @@ def compare(gold: str, said: str) -> tuple[str, bool | None]:
     left, right = normalise(gold), normalise(said)
     if "=" not in left and (assigned := _ASSIGNED.fullmatch(right)):
         right = assigned["value"].strip()
+    if left[:1] in "([" and (chain := _CHAIN.fullmatch(right)):
+        right = f"{'(['[chain['from'] != '<']}{chain['low']}, {chain['high']}{')]'[chain['to'] != '<']}"
     if _tight(left) == _tight(right) != "":
         return "text", True
     quoted = _STYLE.fullmatch(gold.strip()) is not None
@@ -96,6 +108,8 @@ def compare(gold: str, said: str) -> tuple[str, bool | None]:
     if isinstance(a, Other) and a.words:
         same = _word(left) == _word(right)
         return "text", True if same else (False if quoted and isinstance(b, Other) and b.words else None)
+    if isinstance(a, Number) and _INEQUALITY.match(right):
+        return "structure", False
     return "structure", _equal(a, b)
 
 
@@ -121,7 +135,7 @@ def normalise(latex: str) -> str:
     text = _ROOT.sub(r"\\sqrt{\1}", text)
     text = _AND.sub(",", text)
     text = re.sub(r"\s+", " ", text).strip()
-    text = re.sub(r"(?<=[^.])\.$", "", text).strip()
+    text = re.sub(r"(?<=[^.])[.,;]$", "", text).strip()
     while text.startswith("{") and _closes(text, 0) == len(text) - 1:
         text = text[1:-1].strip()
     return text
@@ -174,6 +188,8 @@ def _equal_numbers(a: Number, b: Number) -> bool | None:
         return None if same and not (a.unit in _UNIT_NAMES.values() and b.unit in _UNIT_NAMES.values()) else (False if same else None)
     if same:
         return True
+    if a.by_word != b.by_word:
+        return None  # the question may ask for millions
     if (a.unit == "%") != (b.unit == "%"):
         share, plain = (a.value / 100, b.value) if a.unit == "%" else (b.value / 100, a.value)
         if share == plain:
@@ -217,13 +233,12 @@ def _number(text: str) -> Number | None:
     match = _NUMBER.fullmatch(text)
     if match is None:
         return None
-    unit = _unit(match["unit"])
-    if unit is None:
+    first, _, rest = match["unit"].strip().partition(" ")
+    scale = _SCALES.get(first.lower().removesuffix("s"))
+    unit, value = _unit(rest if scale else match["unit"]), _value(match)
+    if unit is None or value is None:
         return None
-    value = _value(match)
-    if value is None:
-        return None
-    return Number(-value if match["sign"] == "-" else value, unit, match["base"] or "")
+    return Number((-value if match["sign"] == "-" else value) * (scale or 1), unit, match["base"] or "", by_word=scale is not None)
 
 
 def _value(match: re.Match[str]) -> Fraction | None:
@@ -249,7 +264,7 @@ def _unit(text: str) -> str | None:
     text = text.strip()
     if not text:
         return ""
-    if _UNIT.fullmatch(text) is None:
+    if _UNIT.fullmatch(text) is None or _NO_UNIT.search(text):
         return None
     name, _, power = text.lower().replace(" ", "").partition("^")
     square = re.match(r"(?:square|sq\.?|cubic|cu\.?)(?=[a-z])", name)

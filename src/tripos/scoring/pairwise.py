@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tripos.core.errors import JudgeError
 from tripos.core.records import JSON, JudgeAudit, Sample, Verdict
-from tripos.scoring.judge import Brief, Exhibit, Judge, brief
+from tripos.scoring.judge import Brief, Exhibit, brief
 from tripos.scoring.judged import QUESTION_LIMIT, as_text, completed, cut_short, judge_of, unanswerable, unanswered
 from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.together import Call, all_of
 from tripos.scoring.verdicts import COMPARISON, Comparison
 
 CANDIDATE_FIRST = "candidate is A"
@@ -69,7 +69,7 @@ class Pairwise:
             return settled
         judge = judge_of(instruments, self.name)
         first, second = self.briefs(sample, answer)
-        audits = await _both(judge, first, second)
+        audits = await all_of(judge, [Call(CANDIDATE_FIRST, first, COMPARISON), Call(CANDIDATE_SECOND, second, COMPARISON)])
         lengths: dict[str, JSON] = {"candidate_characters": len(answer.text), "reference_characters": len(as_text(sample.reference))}
         verdict = self.reread(sample.reference, audits, finish_reason=answer.completion.finish_reason)
         return completed(verdict, {**lengths, **first.details})
@@ -98,26 +98,3 @@ class Pairwise:
         details = {"candidate_first": first, "candidate_second": second, "standings": list(standings)}
         verdict = Verdict(value=graded, is_correct=max(standings) >= 0, metrics=metrics, details=details, audits=tuple(audits))
         return cut_short(verdict, finish_reason)
-
-
-async def _both(judge: Judge, first: Brief, second: Brief) -> tuple[JudgeAudit, ...]:
-    """The audits of both orders; what was said and paid in one is kept when the other fails."""
-    import asyncio  # here, so that listing the benchmarks does not pay for it
-
-    async def order(put: Brief, label: str) -> tuple[JudgeAudit, ...]:
-        _, said = await judge.rule(put.prompt, COMPARISON.parse, reminder=COMPARISON.reminder, label=label)
-        return said
-
-    ended = await asyncio.gather(order(first, CANDIDATE_FIRST), order(second, CANDIDATE_SECOND), return_exceptions=True)
-    audits: tuple[JudgeAudit, ...] = ()
-    failures: list[str] = []
-    for end in ended:
-        if isinstance(end, JudgeError):
-            audits, failures = (*audits, *end.audits), [*failures, str(end)]
-        elif isinstance(end, BaseException):
-            raise end
-        else:
-            audits = (*audits, *end)
-    if failures:
-        raise JudgeError("; ".join(dict.fromkeys(failures)), audits)
-    return audits

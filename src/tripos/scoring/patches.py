@@ -52,7 +52,7 @@ class UnifiedDiff:
     """The patch of an answer: see `find_patch`."""
 
     name: ClassVar[str]
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
 
     def __call__(self, sample: Sample, text: str) -> Extraction:
         patch, how = find_patch(text)
@@ -75,7 +75,7 @@ def find_patch(text: str) -> tuple[str | None, str]:
     found = _DIFF.search(text)
     if found is None:
         return None, "no unified diff"
-    return _cut(text[found.start() :]), "bare diff"
+    return _ended(_cut(text[found.start() :])), "bare diff"
 
 
 def files_of(patch: str) -> set[str]:
@@ -114,11 +114,23 @@ def _fenced(text: str) -> list[str]:
 
 def _ended(patch: str) -> str:
     found = _DIFF.search(patch)
-    return patch[found.start() if found else 0 :].rstrip("\n") + "\n"
+    lines = patch[found.start() if found else 0 :].rstrip("\n").split("\n")
+    return "\n".join([*lines, *[" "] * _missing(lines)]) + "\n"
+
+
+def _missing(lines: Sequence[str]) -> int:
+    """How many lines of blank context, which stripping took away, the last hunk has not, by its own count."""
+    last = max((at for at, line in enumerate(lines) if _HUNK.match(line)), default=None)
+    hunk = _HUNK.match(lines[last]) if last is not None else None
+    if last is None or hunk is None:
+        return 0
+    marks = [line[:1] or " " for line in lines[last + 1 :]]
+    old, new = int(hunk[2] or 1) - sum(mark in " -" for mark in marks), int(hunk[4] or 1) - sum(mark in " +" for mark in marks)
+    return old if old == new and 0 < old <= 3 else 0
 
 
 def _cut(text: str) -> str:
-    """A bare diff without the prose behind it. Lines of blank context at the very end, which stripping took away, are put back."""
+    """A bare diff without the prose behind it."""
     lines = text.split("\n")
     end, at = 0, 0
     while at < len(lines):
@@ -134,12 +146,9 @@ def _cut(text: str) -> str:
         while at < len(lines) and (old > 0 or new > 0) and lines[at][:1] in ("", " ", "-", "+", "\\"):
             mark = lines[at][:1] or " "
             old, new, at = old - (mark in " -"), new - (mark in " +"), at + 1
-        missing = old if at == len(lines) and old == new and 0 < old <= 3 else 0
-        lines[at:at] = [" "] * missing
-        at += missing
         at += at < len(lines) and lines[at].startswith("\\")
         end = at
-    return "\n".join(lines[:end]).rstrip("\n") + "\n"
+    return "\n".join(lines[:end])
 
 
 def parse(patch: str) -> tuple[FileChange, ...]:

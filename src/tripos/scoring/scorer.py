@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
@@ -86,6 +86,16 @@ class Transform(Protocol):
     def __call__(self, sample: Sample, text: str) -> Extraction: ...
 
 
+Rows = Sequence[tuple[Outcome, Mapping[str, float | None]]]
+"""Outcome and metrics of one answer each."""
+
+
+def means(rows: Rows, names: Iterable[str]) -> dict[str, float | None]:
+    """The mean of each metric over the answers that have it; None where none has."""
+    found = {name: [value for _, row in rows if (value := row.get(name)) is not None] for name in names}
+    return {name: sum(values) / len(values) if values else None for name, values in found.items()}
+
+
 class Scorer(Protocol):
     """Grades an answer. `score` may be a plain function (cheap, pure) or return an awaitable (judge, sandbox).
 
@@ -93,7 +103,8 @@ class Scorer(Protocol):
     into `judge_failed`, keeps the answer and retries on resume.
 
     A scorer may also have `async def prepare(self, instruments)`, awaited before the first sample is asked: what it finds
-    missing, it raises, so that nothing is paid for an answer that cannot be scored.
+    missing, it raises, so that nothing is paid for an answer that cannot be scored. And `aggregate(self, rows)`: figures over the
+    whole set, by name, for the summary.
     """
 
     name: ClassVar[str]

@@ -1,6 +1,7 @@
 """Structured answers: the last JSON value of a reply, its shape, its fields, and sets of findings matched one to one.
 
 transform=LastJson()                      # the last object or list of objects, or nothing
+class Mine(StructuredScorer): ...         # grades what is there; an answer of another form is wrong
 why = fault(value, {"due": (str, NULL)})  # one sentence when the shape is wrong
 pairs = matching(expected, found, fits)   # each finding pairs with at most one expectation
 f1(len(pairs), found=7, expected=3)
@@ -11,14 +12,16 @@ from __future__ import annotations
 import json
 import math
 import re
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
 from tripos.core.records import JSON, Extraction, Outcome, Sample, Verdict
-from tripos.scoring.scorer import Answer, transform
+from tripos.scoring.scorer import Answer, Instruments, transform
 
 E = TypeVar("E")
 F = TypeVar("F")
@@ -173,6 +176,23 @@ def _kind(value: JSON) -> str:
     return _KINDS.get(type(value), type(value).__name__)
 
 
+class WrongForm(Exception):
+    """An answer is not of the form that was asked for; the message is one sentence that says why."""
+
+
+def of_shape(value: JSON, shape: Mapping[str, tuple[type, ...]]) -> dict[str, JSON]:
+    """The value, an object with these fields and types.
+
+    Raises:
+        WrongForm: it is not, see `fault`.
+    """
+    why = fault(value, shape)
+    if why is not None:
+        raise WrongForm(why)
+    found: dict[str, JSON] = value
+    return found
+
+
 def label(value: str) -> str:
     """A label as it is compared: letter case, white space and markdown around it do not matter."""
     return value.strip().strip("*_`\"'.").strip().casefold()
@@ -227,6 +247,11 @@ def f1(hits: int, *, found: int, expected: int) -> float:
     return 2 * hits / (found + expected) if found + expected else 1.0
 
 
+def f1_of_sets(found: AbstractSet[object], expected: AbstractSet[object]) -> float:
+    """`f1` where a finding is right if it is one of the expected."""
+    return f1(len(found & expected), found=len(found), expected=len(expected))
+
+
 # ------------------------------------------------------------------------------------------------------------- verdicts
 
 
@@ -250,3 +275,31 @@ def graded(answer: Answer, value: float, is_correct: bool, *, metrics: dict[str,
     """A read answer's verdict; an answer that was cut off and is not correct says so."""
     outcome = Outcome.TRUNCATED if cut_short(answer) and not is_correct else Outcome.SCORED
     return Verdict(value=value, is_correct=is_correct, outcome=outcome, metrics=metrics, details=details)
+
+
+class StructuredScorer(ABC):
+    """A scorer of answers in JSON, by rules alone. An answer that is not there, or not of the form that was asked for, is wrong."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
+        """The verdict of `grade`; of an answer that it cannot read, one with the figures of `nothing`."""
+        given = answer.extraction.answer
+        try:
+            if given is None:
+                raise WrongForm(answer.extraction.how)
+            return self.grade(sample, answer, given)
+        except WrongForm as error:
+            return unreadable(answer, str(error), self.nothing(sample.reference))
+
+    @abstractmethod
+    def nothing(self, want: JSON) -> Mapping[str, float | None]:
+        """The figures of merit of an answer in which nothing can be read, where `want` is the reference."""
+
+    @abstractmethod
+    def grade(self, sample: Sample, answer: Answer, given: JSON) -> Verdict:
+        """The verdict on a JSON value.
+
+        Raises:
+            WrongForm: it is not of the form that was asked for.
+        """

@@ -23,7 +23,7 @@ from tripos.core.records import JSON, JudgeAudit, Outcome, Sample, Verdict
 from tripos.scoring.judge import Brief, Exhibit, brief
 from tripos.scoring.judged import QUESTION_LIMIT, completed, cut_short, judge_of, replies, unanswered
 from tripos.scoring.numbered import weighted
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, Rows, means, scorer
 from tripos.scoring.verdicts import Form
 
 REPORT_LIMIT = 120_000
@@ -129,11 +129,9 @@ class WeightedMarks:
         verdict = Verdict(value=value, is_correct=value >= 0.5, metrics=metrics, details=details, audits=tuple(audits))
         return cut_short(verdict, finish_reason)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """The mean of every metric over the reports that were marked (empty reports count as 0); None where nothing was."""
-        names = dict.fromkeys(name for _, row in rows for name in row)
-        found = {name: [value for _, row in rows if (value := row.get(name)) is not None] for name in names}
-        return {name: sum(values) / len(values) if values else None for name, values in found.items()}
+        return means(rows, dict.fromkeys(name for _, row in rows for name in row))
 
 
 def read_rubric(reference: JSON) -> Rubric | None:

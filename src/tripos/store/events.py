@@ -154,7 +154,7 @@ class Scored(_Event, frozen=True, kw_only=True, tag="scored"):
 
 
 class RunEnded(_Event, frozen=True, kw_only=True, tag="run_ended"):
-    """A process stopped working on a run: `complete`, `partial`, `interrupted` or `budget`."""
+    """A process stopped working on a run: `complete`, `partial`, `until`, `interrupted`, `budget` or `given_up`."""
 
     status: str
     counts: dict[str, int]

@@ -182,7 +182,7 @@ def fix(line: str) -> str:
 async def test_what_the_official_harness_finds_is_the_verdict(
     answer: str, is_correct: bool, metrics: dict[str, float | None], stools: str, image: str
 ) -> None:
-    verdict = await graded(in_container(stools), answer, timeout_seconds=3.0)
+    verdict = await graded(in_container(stools), answer, timeout_seconds=8.0 if "while" in answer else 300.0)
     assert (verdict.is_correct, verdict.value, verdict.outcome) == (is_correct, float(is_correct), Outcome.SCORED), verdict.details
     assert {name: verdict.metrics[name] for name in metrics} == metrics
     assert containers(image) == []
@@ -202,8 +202,8 @@ async def test_a_harness_that_breaks_leaves_the_sample_unscored(
 
 
 async def test_a_harness_that_takes_too_long_is_ended_with_its_containers(stools: str, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(swebench_module, "SLACK_SECONDS", -594.0)
-    with pytest.raises(ScorerError, match="did not end within 6 s"):
+    monkeypatch.setattr(swebench_module, "SLACK_SECONDS", -580.0)
+    with pytest.raises(ScorerError, match="did not end within 20 s"):
         await graded(in_container(stools), fix("while True: pass"), timeout_seconds=600.0)
     assert containers(image) == []
 

@@ -106,9 +106,9 @@ def test_reading_a_script_never_raises(text: str) -> None:
 
 @pytest.mark.parametrize("filler", ["```\n", "```bash\n", "`", "~~~ \n", "```a\nb\n", "\n"])
 def test_reading_a_script_takes_linear_time(filler: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     LastScript()(SAMPLE, filler * (100_000 // len(filler)))
-    assert time.perf_counter() - began < 3
+    assert time.thread_time() - began < 3
 
 
 async def test_the_judge_is_shown_task_and_script_alone() -> None:

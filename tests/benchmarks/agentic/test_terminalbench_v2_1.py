@@ -28,9 +28,9 @@ difficulty = "easy"
 category = "files"
 tags = ["a"]
 [agent]
-timeout_sec = 2.0
+timeout_sec = {seconds}
 [verifier]
-timeout_sec = 2.0
+timeout_sec = {seconds}
 env = {{ WANTED = "3" }}
 [environment]
 {environment}
@@ -42,12 +42,17 @@ if [ "$(cat /app/n 2>/dev/null)" = "$WANTED" ]; then echo 1 > /logs/verifier/rew
 
 
 def make(
-    folder: Path, image: str = "any:1", *, limits: str = 'cpus = 1\nmemory = "2G"\nallow_internet = false', test: str = TEST
+    folder: Path,
+    image: str = "any:1",
+    *,
+    limits: str = 'cpus = 1\nmemory = "2G"\nallow_internet = false',
+    test: str = TEST,
+    seconds: float = 60.0,
 ) -> Sample:
     task = folder / "count"
     (task / "tests").mkdir(parents=True)
     environment = f'docker_image = "{image}"\n{limits}' if image else limits
-    (task / "task.toml").write_text(TOML.format(environment=environment))
+    (task / "task.toml").write_text(TOML.format(environment=environment, seconds=seconds))
     (task / "instruction.md").write_text("Write 3 to /app/n.\n")
     (task / "tests" / "test.sh").write_text(test)
     return read_task(task)
@@ -156,15 +161,15 @@ async def test_tests_are_not_there_before_the_answer_has_ended(tmp_path: Path, i
     ],
 )
 async def test_forged_rewards_and_broken_scripts_earn_nothing(tmp_path: Path, image: str, script: str) -> None:
-    verdict = await verdict_of(make(tmp_path, image), script)
+    verdict = await verdict_of(make(tmp_path, image, seconds=2.0), script)
     assert (verdict.is_correct, verdict.value, verdict.outcome) == (False, 0.0, Outcome.SCORED)
     assert containers(image) == []
 
 
 async def test_limits_of_time_are_kept(tmp_path: Path, image: str) -> None:
-    late = await verdict_of(make(tmp_path, image), "echo 3 > /app/n; sleep 30; echo 4 > /app/n")
+    late = await verdict_of(make(tmp_path, image, seconds=4.0), "echo 3 > /app/n; sleep 3600; echo 4 > /app/n")
     assert late.is_correct and late.details["exit"] is None
-    slow = await verdict_of(make(tmp_path / "slow", image, test="sleep 30"), "echo 3 > /app/n")
+    slow = await verdict_of(make(tmp_path / "slow", image, test="sleep 3600", seconds=4.0), "echo 3 > /app/n")
     assert (slow.is_correct, slow.details["why"]) == (False, "the tests ran out of time")
     silent = await verdict_of(make(tmp_path / "silent", image, test="true"), "echo 3 > /app/n")
     assert (silent.is_correct, silent.details["why"]) == (False, "the tests left no reward")
@@ -175,7 +180,7 @@ async def test_what_the_engine_cannot_do_is_ours(tmp_path: Path, image: str, mon
         await verdict_of(make(tmp_path / "a", "localhost:1/absent:1"), "true")
     with pytest.raises(ScorerError, match="could not be built"):
         await verdict_of(make(tmp_path / "b", ""), "true")
-    playing = asyncio.create_task(verdict_of(make(tmp_path / "c", image), "echo 3 > /app/n; sleep 30"))
+    playing = asyncio.create_task(verdict_of(make(tmp_path / "c", image), "echo 3 > /app/n; sleep 3600"))
     while not containers(image):
         await asyncio.sleep(0.05)
     await asyncio.sleep(1)

@@ -74,9 +74,9 @@ def test_reading_never_raises(pieces: list[str]) -> None:
 
 @pytest.mark.parametrize("filler", ['{"a":', '[{"', '{"name": "x", "arguments": ', '{"x": "', "[{" * 3 + '"a"', "{" * 50])
 def test_reading_takes_bounded_time(filler: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     written_calls(filler * (100_000 // len(filler)))
-    assert time.perf_counter() - began < 3
+    assert time.thread_time() - began < 3
 
 
 def test_a_reply_that_calls_has_no_final_answer() -> None:

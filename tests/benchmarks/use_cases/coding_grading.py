@@ -56,8 +56,3 @@ def digest_elsewhere(key: str, seed: int, count: int, hash_seed: str) -> str:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()
-
-
-def fenced(code: str) -> str:
-    """Code as an answer."""
-    return f"```python\n{code}```\n"

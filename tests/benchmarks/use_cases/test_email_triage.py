@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import subprocess
-import sys
-import time
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
@@ -115,31 +111,11 @@ class TestPhrasings:
 
 
 class TestSamples:
-    def test_the_same_bytes_in_every_process(self) -> None:
-        code = (
-            "import hashlib; from tripos.benchmarks.benchmark import Options, benchmarks; from tripos.core.identity import digest\n"
-            "b = benchmarks.get('email_triage').build(Options(seed=9))\n"
-            "print(digest([[s.reference, b.prompt(s), s.metadata] for s in map(b.samples.sample, range(40))]))"
-        )
-        said = {
-            subprocess.run(
-                [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": h}, capture_output=True, text=True, check=True
-            ).stdout
-            for h in ("0", "1")
-        }
-        assert len(said) == 1
-
     def test_a_sample_depends_on_seed_and_index_alone(self) -> None:
         again = benchmarks.get("email_triage").build(Options(seed=42)).samples
         assert again.sample(7) == SAMPLES[7]  # type: ignore[attr-defined]
         other = benchmarks.get("email_triage").build(Options(seed=43)).samples
         assert other.sample(7).input != SAMPLES[7].input  # type: ignore[attr-defined]
-
-    def test_thirty_take_less_than_a_second(self) -> None:
-        started = time.process_time()
-        for index in range(30):
-            draw(12345, index)
-        assert time.process_time() - started < 1.0
 
     def test_prompts_are_diverse_and_labels_and_families_balanced(self) -> None:
         samples = [BENCHMARK.samples.sample(i) for i in range(1000)]  # type: ignore[attr-defined]

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import random
 import re
 import sqlite3
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 from string import Template
@@ -210,27 +206,6 @@ class TestProjects:
 
 
 class TestSamples:
-    def test_the_same_bytes_in_every_process(self) -> None:
-        code = (
-            "from tripos.benchmarks.benchmark import Options, benchmarks; from tripos.core.identity import digest\n"
-            "b = benchmarks.get('security_scanner').build(Options(seed=9))\n"
-            "print(digest([[s.reference, b.prompt(s), s.metadata] for s in map(b.samples.sample, range(40))]))"
-        )
-        said = {
-            subprocess.run(
-                [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": h}, capture_output=True, text=True, check=True
-            ).stdout
-            for h in ("0", "1")
-        }
-        assert len(said) == 1
-
-    def test_thirty_take_less_than_a_second(self) -> None:
-        started = time.process_time()
-        source = benchmarks.get("security_scanner").build(Options(seed=12345)).samples
-        for index in range(30):
-            source.sample(index)  # type: ignore[attr-defined]
-        assert time.process_time() - started < 1.0
-
     def test_prompts_are_diverse_and_kinds_and_services_balanced(self) -> None:
         samples = [BENCHMARK.samples.sample(i) for i in range(1000)]  # type: ignore[attr-defined]
         assert len({prompt(s) for s in samples}) >= 950

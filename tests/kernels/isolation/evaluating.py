@@ -47,7 +47,7 @@ ONE_ROW = WIDE.replace('256 if size == "cpu" else 37, 512', "1, 1024")
 QUICK = Timing(budget_seconds=0.25, precision=0.05)
 
 
-def job(case: str, solution: str, *, timing: Timing | None = QUICK, deadline_seconds: float = 30.0, **more: Any) -> Job:
+def job(case: str, solution: str, *, timing: Timing | None = QUICK, deadline_seconds: float = 60.0, **more: Any) -> Job:
     """One core for each side; weights and checked inputs are always the same, timed inputs never."""
     given: dict[str, Any] = {
         "case_source": case,

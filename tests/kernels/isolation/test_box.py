@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from evaluating import GELU, PRODUCT, job
 
+from running import alive, family
 from tripos.core.errors import SandboxError
 from tripos.kernels.isolation.box import Box
 from tripos.sandbox import seccomp
@@ -28,19 +29,7 @@ ENDLESS = (HERE / "exploits" / "endless_forward.py").read_text(encoding="utf-8")
 GUARDS = {"processes", "network", "ipc", "files", "limits", "process_count", "privileges"}
 
 
-def family(process: int) -> list[int]:
-    """The process and all its descendants."""
-    found = [process]
-    for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += [int(word) for word in task.read_text().split()]
-            except OSError:
-                continue
-    return found
-
-
-async def settles(box: Box, count: int, seconds: float = 20.0) -> bool:
+async def settles(box: Box, count: int, seconds: float = 120.0) -> bool:
     """Whether the box comes to have this many processes."""
     for _ in range(int(seconds * 20)):
         if len(family(box._process.pid)) == count:
@@ -64,7 +53,7 @@ async def begun(box: Box, **more: Any) -> asyncio.Task[dict[str, Any]]:
     task = asyncio.create_task(
         box.evaluate(job(GELU, ENDLESS, deadline_seconds=300, **more), phase=lambda phase: phase == "check" and checking.set())
     )
-    await asyncio.wait_for(checking.wait(), 60)
+    await asyncio.wait_for(checking.wait(), 300)
     await asyncio.sleep(0.3)
     return task
 
@@ -156,7 +145,7 @@ async def test_a_judge_that_dies_takes_its_workers_along_and_nobody_else(box: Bo
     (judge,) = [process for process in new if len(family(process)) == 1 and parent(process) in before]
     os.kill(judge, signal.SIGKILL)
     with pytest.raises(SandboxError, match="judge"):
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 300)
     assert await settles(box, len(before))
     assert (await box.evaluate(job(GELU, SAME, timing=None)))["outcome"] == "ok"
 
@@ -170,16 +159,12 @@ async def test_the_end_of_the_box_is_the_end_of_all_its_processes() -> None:
         task = await begun(own)
         everybody = family(own._process.pid)
     with pytest.raises(SandboxError):
-        await asyncio.wait_for(task, 30)
-    for _ in range(100):
+        await asyncio.wait_for(task, 300)
+    for _ in range(1200):
         if not any(alive(process) for process in everybody):
             return
         await asyncio.sleep(0.1)
     raise AssertionError(f"still there: {[process for process in everybody if alive(process)]}")
-
-
-def alive(process: int) -> bool:
-    return Path(f"/proc/{process}").exists()
 
 
 AS_ANYBODY = """
@@ -195,7 +180,7 @@ async def main():
         records["same"] = await box.evaluate(job(GELU, GELU.replace("Model(", "ModelNew(")))
         for name in sys.argv[2:]:
             solution = (Path(sys.argv[1]) / "exploits" / f"{name}.py").read_text()
-            records[name] = await box.evaluate(job(GELU, solution, deadline_seconds=2.0 if name == "fork_bomb" else 30.0))
+            records[name] = await box.evaluate(job(GELU, solution, deadline_seconds=4.0 if name == "fork_bomb" else 120.0))
     print(json.dumps(records))
 
 asyncio.run(main())
@@ -220,7 +205,7 @@ async def test_an_ordinary_user_has_the_same_guards(tmp_path: Path) -> None:
     user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp", f"PYTHONPATH={os.pathsep.join(sys.path)}"]
     names = ["helper_process", "wakes_by_timer", "shared_memory_bomb", "fork_bomb", "escapes", "other_processes", "kills_everybody"]
     command = [*enter, *user, sys.executable, "-c", AS_ANYBODY, str(HERE), *names]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=240, check=False, cwd="/")
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=1200, check=False, cwd="/")
     assert done.returncode == 0, done.stderr[-3000:]
     records = json.loads(done.stdout)
     assert GUARDS - {"process_count"} <= set(records["same"]["containment"])

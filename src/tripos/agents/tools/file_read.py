@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tripos.agents.tool import ToolError, Workspace, tool
+from tripos.agents.tool import ToolError, Workspace, page, tool
 
-MAX_BYTES, PAGE = 16 << 20, 16_000
+MAX_BYTES = 16 << 20
 
 
 @tool("file_read")
@@ -21,14 +21,7 @@ def file_read(workspace: Workspace, path: str, offset: int = 0) -> str:
         raise ToolError(f"{path!r} is not a text file ({len(data)} bytes).{kind} A tool that runs programs may be able to read it.")
     if data.startswith(b"%PDF"):
         raise ToolError(f"{path!r} is a PDF, not a text file; pdf_extract reads it, if you have that tool")
-    text = _decoded(data)
-    if offset < 0 or (offset and offset >= len(text)):
-        raise ToolError(f"{path!r} has {len(text)} characters; offset {offset} is outside")
-    if not text:
-        return "(the file is empty)"
-    end = offset + PAGE
-    more = f"\n[characters {offset} to {end} of {len(text)}; go on with offset {end}]" if end < len(text) else ""
-    return text[offset:end] + more
+    return page(_decoded(data), offset, repr(path)) or "(the file is empty)"
 
 
 def _decoded(data: bytes) -> str:

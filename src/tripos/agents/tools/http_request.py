@@ -17,10 +17,10 @@ from datetime import timedelta
 from typing import Any, Literal
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from tripos.agents.tool import ToolError, tool
+from tripos.agents.tool import ToolError, page, tool
 from tripos.agents.tools.page_text import page_text
 
-SECONDS, REDIRECTS, MAX_BYTES, PAGE = 30.0, 5, 4 << 20, 16_000
+SECONDS, REDIRECTS, MAX_BYTES = 30.0, 5, 4 << 20
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
 _NAME = re.compile(r"([a-z0-9_-]+\.)*[a-z][a-z0-9-]*\.?")  # the last label begins with a letter: it is no number in disguise
@@ -42,12 +42,7 @@ async def http_request(
         offset: number of characters of the answer to skip.
     """
     answer = await fetch(url, method=method, body=body, headers=headers or {})
-    text = answer.text()
-    if offset < 0 or (offset and offset >= len(text)):
-        raise ToolError(f"the answer has {len(text)} characters; offset {offset} is outside")
-    end = offset + PAGE
-    more = f"\n[characters {offset} to {end} of {len(text)}; go on with offset {end}]" if end < len(text) else ""
-    return f"HTTP {answer.status} {answer.kind} {answer.url}\n\n{text[offset:end]}{more}"
+    return f"HTTP {answer.status} {answer.kind} {answer.url}\n\n{page(answer.text(), offset, 'the answer')}"
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ Scoring: the last `\boxed{…}` is mathematically equal to `answer`, as `scoring
 reference first. The record says which level decided each answer.
 
 Deviations: OpenAI's grader (prm800k) and simple-evals' judge are not used; a judge is never asked. Where our structural level is
-sure of a "no", math-verify is not consulted, which makes it stricter in two known ways: different number bases (4343_6, 4343_7) and
-different known units (15 inches, 15 feet) are different.
+sure, math-verify is not consulted. That makes it stricter in three known ways (different number bases, 4343_6 and 4343_7, and different
+known units, 15 inches and 15 feet, are different; an inequality is no number) and milder in one: `1 < x \le 2` is the interval (1,2].
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tripos.scoring.math import BoxedAnswer, MathEquivalence
     licence="MIT",
     source="HuggingFaceH4/MATH-500",
     official="de facto: math-verify finds the last box equal to the reference",
-    deviates="not prm800k's grader; a sure no of our own comparison is final: other bases, other units are different",
+    deviates="not prm800k's grader; where our own comparison is sure it is final: bases, units, inequalities",
     calibrated="0.1.0",
 )
 def math500(options: Options) -> Benchmark:

@@ -22,7 +22,7 @@ recorded ones only).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -31,9 +31,9 @@ from tripos.benchmarks.agentic.deepplanning_cases import LEVELS, REPOSITORY, Sho
 from tripos.benchmarks.agentic.trajectory import trajectory
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
 from tripos.core.errors import ConfigError, unknown
-from tripos.core.records import JSON, Outcome, Sample, Verdict
-from tripos.scoring.scorer import Answer, Instruments, scorer
-from tripos.scoring.structured import LastJson, fault, graded, unreadable
+from tripos.core.records import JSON, Sample, Verdict
+from tripos.scoring.scorer import Answer, Instruments, Rows, means, scorer
+from tripos.scoring.structured import LastJson, StructuredScorer, WrongForm, graded, of_shape
 
 KEY = "deepplanning"
 
@@ -103,53 +103,49 @@ def _terms(sample: Sample) -> str:
 
 @scorer("cart_match")
 @dataclass(frozen=True)
-class CartMatch:
+class CartMatch(StructuredScorer):
     """The cart against the reference cart; see the module."""
 
     name: ClassVar[str]
     version: ClassVar[str] = "2"
-    needs: ClassVar[frozenset[str]] = frozenset()
 
     def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
-        """The verdict; a reply without a readable cart is wrong."""
+        """The verdict on the cart that a recorded session ended with, else on the one in the reply; a reply without one is wrong."""
         path = trajectory(answer.completion, answer.text)
         if path.recorded and any(call.name.endswith("_to_cart") for call in path.calls):
             about = sample.metadata
             cart = Cart({str(p["product_id"]): p for p in about["products"]}, about["user"], dict(about["start"])).play(path.calls)
             return _compared(sample, answer, cart.items, cart.coupons, complete=bool(path.answer))
-        given = answer.extraction.answer
-        if given is None:
-            return unreadable(answer, answer.extraction.how, _nothing(sample))
-        why = fault(given, {"products": (list,), "coupons": (dict,)})
-        if why is None and not all(isinstance(one, str) for one in given["products"]):
-            why = "'products' must be a list of product ids"
-        if why is None and not all(isinstance(n, int) and not isinstance(n, bool) for n in given["coupons"].values()):
-            why = "'coupons' must be an object of whole numbers"
-        if why:
-            return unreadable(answer, why, _nothing(sample))
+        return super().score(sample, answer, instruments)
+
+    def nothing(self, want: JSON) -> Mapping[str, float | None]:
+        """Those of an empty cart, which is what no cart officially is."""
+        expected = float(len(set(want["products"])) + len(want["coupons"]))
+        found = dict.fromkeys(("match_rate", "case_score", "matched"), 0.0)
+        return {**found, "expected": expected, "coupon_score": 0.0 if want["coupons"] else None}
+
+    def grade(self, sample: Sample, answer: Answer, given: JSON) -> Verdict:
+        """Compares the cart of a reply."""
+        of_shape(given, {"products": (list,), "coupons": (dict,)})
+        if not all(isinstance(one, str) for one in given["products"]):
+            raise WrongForm("'products' must be a list of product ids")
+        if not all(isinstance(n, int) and not isinstance(n, bool) for n in given["coupons"].values()):
+            raise WrongForm("'coupons' must be an object of whole numbers")
         counts = {one.strip(): 1 for one in given["products"]}
         return _compared(sample, answer, counts, {name: n for name, n in given["coupons"].items() if n}, complete=None)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """Official: `case_score` and `match_rate` over all graded carts, and of recorded ones `incomplete_rate` and `valid`."""
-        sums = {name: [value for _, row in rows if (value := row.get(name)) is not None] for name in ("case_score", "complete")}
+        mean = means(rows, ["case_score", "complete"])
         matched = [(m, e) for _, row in rows if (m := row.get("matched")) is not None and (e := row.get("expected")) is not None]
         expected = sum(e for _, e in matched)
-        incomplete = 1 - sum(sums["complete"]) / len(sums["complete"]) if sums["complete"] else None
+        incomplete = None if mean["complete"] is None else 1 - mean["complete"]
         return {
-            "official_case_score": sum(sums["case_score"]) / len(sums["case_score"]) if sums["case_score"] else None,
+            "official_case_score": mean["case_score"],
             "official_match_rate": sum(m for m, _ in matched) / expected if expected else None,
             "incomplete_rate": incomplete,
             "valid": None if incomplete is None else float(incomplete <= 0.1),
         }
-
-
-def _nothing(sample: Sample) -> dict[str, float | None]:
-    """The figures of a reply without a cart, which officially is an empty one."""
-    coupons = sample.reference["coupons"]
-    expected = float(len(set(sample.reference["products"])) + len(coupons))
-    found = dict.fromkeys(("match_rate", "case_score", "matched"), 0.0)
-    return {**found, "expected": expected, "coupon_score": 0.0 if coupons else None}
 
 
 def _compared(sample: Sample, answer: Answer, items: Mapping[str, int], coupons: Mapping[str, int], *, complete: bool | None) -> Verdict:

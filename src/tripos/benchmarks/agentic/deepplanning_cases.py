@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tripos.benchmarks.hub import OnHub
+from tripos.benchmarks.hub import OnHub, revision_of
 from tripos.benchmarks.local_files import digest_of, shelved
 from tripos.core.errors import DatasetError
 from tripos.core.records import Sample
@@ -65,9 +65,8 @@ class ShoppingCases:
         for level in self.levels:
             place = _database(folder, level)
             files += [place] if place.is_file() else sorted(p for p in place.rglob("case_*/*") if p.name in FILES)
-        cached = re.search(r"snapshots/([0-9a-f]{40})", folder.as_posix())
-        source = REPOSITORY if cached else str(folder)
-        return {"source": source, "revision": cached[1] if cached else None, "digest": digest_of(tuple(files))}
+        revision = revision_of(folder)
+        return {"source": REPOSITORY if revision else str(folder), "revision": revision, "digest": digest_of(tuple(files))}
 
 
 def to_sample(

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.hub import OnHub
+from tripos.benchmarks.hub import OnHub, revision_of
 from tripos.benchmarks.local_files import digest_of, read, shelved
 from tripos.core.errors import ConfigError, DatasetError, unknown
 from tripos.core.records import Attachment, Sample
@@ -115,9 +115,8 @@ class GaiaTasks:
         """The SHA-256 of the metadata files, and the revision where the hub's cache tells it."""
         folder = self.folder()
         digest = digest_of(tuple(_metadata_files(folder)))
-        cached = re.search(r"snapshots/([0-9a-f]{40})/", folder.as_posix())
-        source = REPOSITORY if cached else str(folder)
-        return {"source": source, "revision": cached.group(1) if cached else None, "digest": digest, "level": self.level}
+        revision = revision_of(folder)
+        return {"source": REPOSITORY if revision else str(folder), "revision": revision, "digest": digest, "level": self.level}
 
 
 def to_sample(row: Mapping[str, Any], folder: Path) -> Sample:

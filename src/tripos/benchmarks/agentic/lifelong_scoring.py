@@ -13,7 +13,7 @@ from tripos.core.errors import ScorerError
 from tripos.core.records import JSON, Outcome, Sample, Verdict
 from tripos.scoring.containers import SCRIPT, container, image_missing
 from tripos.scoring.harness import docker_missing
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, Rows, means, scorer
 from tripos.scoring.structured import f1, graded, unreadable
 
 COMMAND_SECONDS = 20.0  # what the benchmark gives one command
@@ -95,13 +95,9 @@ class LifelongAgent:
         details: dict[str, JSON] = {"exit": played.returncode, "said": played.said[-500:], "check_exit": checked.returncode}
         return graded(answer, float(right), right, metrics={"turns_of_one": 1.0}, details=details)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """`turns_of_one`: the share of graded answers that were a single reply; `md5_reproduced`: of changes, see `lifelong_agent`."""
-        found: dict[str, float | None] = {}
-        for name in ("turns_of_one", "md5_reproduced"):
-            values = [value for _, row in rows if (value := row.get(name)) is not None]
-            found[name] = sum(values) / len(values) if values else None
-        return found
+        return means(rows, ["turns_of_one", "md5_reproduced"])
 
 
 def _command(item: Mapping[str, JSON]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tripos.benchmarks.agentic.environments import noted, reward_of
 from tripos.benchmarks.agentic.trajectory import Trajectory
+from tripos.benchmarks.benchmark import Case
 from tripos.benchmarks.local_files import digest_of, shelved
 from tripos.core.errors import DatasetError
 from tripos.core.records import JSON, Sample, Verdict
@@ -142,4 +143,18 @@ ANSWERS = {
         False,
     ),
 }
-"""Answers to the carried task of a calibration, by name: text, and whether it solves it."""
+"""Answers to the carried task, by name: text, and whether it solves it."""
+
+
+def calibration(key: str, ask: Callable[[Sample], str]) -> Iterator[Case]:
+    """A task of our own that carries its directory; everything up to the container goes the way of real ones."""
+    sample = Sample(
+        record_id=f"{key}-calibration",
+        input=INSTRUCTION,
+        subject="file-operations",
+        dimensions={"difficulty": "easy"},
+        metadata={"carried": CARRIED, "solution": None},
+    )
+    for name, (text, passes) in ANSWERS.items():
+        yield Case(name, sample, text, passes)
+    yield Case("echo", sample, ask(sample), False)

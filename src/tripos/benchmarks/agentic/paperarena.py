@@ -17,7 +17,6 @@ confidence is not asked for, since nothing is computed from it. Tool use is not 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from typing import Any
 import msgspec
 
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.hub import OnHub
+from tripos.benchmarks.hub import OnHub, revision_of
 from tripos.benchmarks.judged_only import judged_only
 from tripos.benchmarks.local_files import digest_of, shelved
 from tripos.core.errors import ConfigError, DatasetError, unknown
@@ -111,9 +110,8 @@ class Papers:
     def fingerprint(self) -> dict[str, str | int | None]:
         """The SHA-256 of the papers' files, and the revision where the hub's cache tells it."""
         files = self.files()
-        cached = re.search(r"snapshots/([0-9a-f]{40})/", files[0].as_posix())
-        source = REPOSITORY if cached else str(files[0].parent)
-        revision = cached.group(1) if cached else None
+        revision = revision_of(files[0])
+        source = REPOSITORY if revision else str(files[0].parent)
         return {"source": source, "revision": revision, "digest": digest_of(files), "papers": len(files), "difficulty": self.difficulty}
 
 
@@ -125,7 +123,7 @@ def questions(path: Path) -> Iterator[Sample]:
     """
     try:
         paper = msgspec.json.decode(path.read_bytes())
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: not JSON: {error}") from error
     listed = paper.get("qa") if isinstance(paper, dict) else None
     if not isinstance(listed, list) or not paper.get("title"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tripos.benchmarks.local_files import digest_of, shelved
+from tripos.benchmarks.local_files import checkout, digest_of
 from tripos.core.errors import DatasetError
 from tripos.core.records import JSON, Attachment, Sample
 
@@ -60,16 +60,12 @@ class PinchTasks:
         Raises:
             DatasetError: there are none; says how to get them.
         """
-        root = self.data or shelved("pinchbench")
         advice = f"get them with: git clone {REPOSITORY} && git -C skill checkout {COMMIT[:12]}, then --data skill"
-        if root is None:
-            raise DatasetError(f"pinchbench: the tasks are not here; {advice}")
-        root = root.expanduser()
-        for folder in (root / "tasks", root):
-            found = sorted(folder.glob("task_*.md"))
-            if found:
-                return found
-        raise DatasetError(f"pinchbench: {root} holds no tasks/task_*.md; {advice}")
+        pattern, places = "task_*.md", ("tasks", ".")
+        folder = checkout(
+            "pinchbench", self.data, places, lambda folder: any(folder.glob(pattern)), holds=f"tasks/{pattern}", advice=advice
+        )
+        return sorted(folder.glob(pattern))
 
     def fingerprint(self) -> dict[str, str | int | None]:
         """The SHA-256 of the task files; which commit they are of, a directory does not say."""

@@ -35,13 +35,13 @@ from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, ref
 from tripos.benchmarks.local_files import Row
 from tripos.benchmarks.sources import huggingface, text
 from tripos.core.errors import ConfigError, ScorerError, unknown
-from tripos.core.records import Outcome, Sample, Verdict
+from tripos.core.records import Sample, Verdict
 from tripos.scoring.carried import carries, lines_run, patched, tests_after
 from tripos.scoring.code_tests import Check, encode_checks
 from tripos.scoring.harness import Bench, docker_missing, package_missing, require, run_harness, whose_failure
 from tripos.scoring.patches import UnifiedDiff
 from tripos.scoring.scorer import Answer, Instruments, Opened, scorer
-from tripos.scoring.structured import cut_short, graded
+from tripos.scoring.structured import graded, unreadable
 
 REPOSITORY = "swefficiency/swefficiency"
 INSTALL = "pip install git+https://github.com/swefficiency/swefficiency"
@@ -166,11 +166,8 @@ class Faster:
         """
         patch = answer.extraction.answer
         if not isinstance(patch, str) or not patch.strip():
-            outcome = Outcome.WRONG_FORMAT if answer.text.strip() else Outcome.REFUSED
             metrics = ratios(Measured(None, None, None, applied=False), sample.reference["speedup"])
-            metrics |= {"well_formed": 0.0, "files_found": 0.0}
-            outcome = Outcome.TRUNCATED if cut_short(answer) else outcome
-            return Verdict(value=0.0, is_correct=False, outcome=outcome, metrics=metrics, details={"why": "no unified diff found"})
+            return unreadable(answer, "no unified diff found", metrics | {"well_formed": 0.0, "files_found": 0.0})
         mine, gold = await self._both(sample, patch, instruments)
         if gold <= 1:
             raise ScorerError(

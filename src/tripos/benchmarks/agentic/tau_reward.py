@@ -33,7 +33,6 @@ from tripos.scoring.structured import graded, unreadable
 
 PARTS = ("DB", "ENV_ASSERTION", "ACTION", "COMMUNICATE", "NL_ASSERTION")
 DEFAULT_BASIS = ("DB", "COMMUNICATE")
-ENOUGH = 1 - 1e-6
 _STATE = {"DB": "db", "ENV_ASSERTION": "env_assertion"}
 
 EXAMINE = """You are an examiner. Laid before you are statements about a conversation between a customer and a service agent, and its

@@ -35,7 +35,7 @@ from tripos.benchmarks.agentic.tau_reward import DEFAULT_BASIS, PARTS, TauReward
 from tripos.benchmarks.agentic.tau_tools import TOOLS, changes
 from tripos.benchmarks.agentic.toolcall15 import WrittenCalls, as_calls
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.local_files import digest_of, shelved
+from tripos.benchmarks.local_files import checkout, digest_of
 from tripos.core.errors import ConfigError, DatasetError, unknown
 from tripos.core.records import JSON, Sample
 
@@ -116,15 +116,13 @@ class TauTasks:
         Raises:
             DatasetError: it is not there; says how to get it.
         """
-        data = self.data or shelved(KEY)
         advice = f"get it with: git clone {REPOSITORY}, then --data tau2-bench"
-        if data is None:
-            raise DatasetError(f"{KEY}: the tasks are not here; {advice}")
-        for place in _PLACES:
-            folder = data.expanduser() / place
-            if any((folder / domain / "tasks.json").is_file() for domain in TOOLS):
-                return folder
-        raise DatasetError(f"{KEY}: {data} holds no data/tau2/domains/<domain>/tasks.json; {advice}")
+        holds = "data/tau2/domains/<domain>/tasks.json"
+
+        def fits(folder: Path) -> bool:
+            return any((folder / domain / "tasks.json").is_file() for domain in TOOLS)
+
+        return checkout(KEY, self.data, _PLACES, fits, holds=holds, advice=advice)
 
     def fingerprint(self) -> dict[str, str | int | None]:
         """The SHA-256 of the task files, and how many tasks each domain has in this split."""

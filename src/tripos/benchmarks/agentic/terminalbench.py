@@ -29,7 +29,7 @@ from tripos.core.identity import digest
 from tripos.core.records import JSON, Extraction, JudgeAudit, Outcome, Sample, Verdict
 from tripos.scoring.judge import Exhibit, brief
 from tripos.scoring.judged import QUESTION_LIMIT, completed, cut_short, judge_of, replies, unanswered
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, Rows, scorer
 from tripos.scoring.verdicts import Correctness, Form, read_correctness
 
 REVIEW = """You are an examiner of system administrators. A task for a Linux container and a script are laid before you. Decide whether the
@@ -192,7 +192,7 @@ class ReviewedScript:
         verdict = Verdict(value=float(said.correct), is_correct=said.correct, metrics=metrics, details=details, audits=tuple(audits))
         return cut_short(verdict, finish_reason)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """What a reader of the summary must know: how many scripts were reviewed, and that none was run."""
         return {"scripts_reviewed": float(sum(row.get("script_found") == 1.0 for _, row in rows)), "tasks_run": 0.0}
 

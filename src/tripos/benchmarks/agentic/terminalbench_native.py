@@ -25,28 +25,20 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tripos.benchmarks.agentic.environments import LIVE, RECORDED, answers_of, shut
-from tripos.benchmarks.agentic.one_script import (
-    ANSWERS,
-    CARRIED,
-    INSTRUCTION,
-    TaskFolders,
-    carried_score,
-    labels,
-    recorded_verdict,
-)
+from tripos.benchmarks.agentic.one_script import TaskFolders, calibration, carried_score, labels, recorded_verdict
 from tripos.benchmarks.agentic.terminalbench import LastScript, ask
 from tripos.benchmarks.agentic.trajectory import trajectory
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
+from tripos.benchmarks.benchmark import Benchmark, Options, benchmark, refuse
 from tripos.core.errors import ScorerError
-from tripos.core.records import JSON, Outcome, Sample, Verdict
+from tripos.core.records import JSON, Sample, Verdict
 from tripos.scoring.harness import Bench, docker_missing, run_harness
-from tripos.scoring.scorer import Answer, Instruments, Opened, scorer
+from tripos.scoring.scorer import Answer, Instruments, Opened, Rows, means, scorer
 from tripos.scoring.structured import graded, unreadable
 
 KEY = "terminalbench-native"
@@ -112,7 +104,7 @@ def terminalbench_native(options: Options) -> Benchmark:
         scorer=NativeHarness(answers=answers_of(KEY, options), python=options.setting("python", sys.executable)),
         perfect=lambda sample: f"```bash\n{sample.metadata['solution'] or 'true'}\n```",
         per_subject=("difficulty",),
-        calibration=calibration,
+        calibration=lambda: calibration(KEY, ask),
     )
 
 
@@ -219,10 +211,9 @@ class NativeHarness:
             began = next((folder / "runs" / run_id).glob("*/*/panes/pre-agent.txt"), None) is not None
             return read_trial(results.read_text(encoding="utf-8"), about["task"], began=began)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """`one_script`: the share of graded answers that were one blind script instead of a session."""
-        found = [value for _, row in rows if (value := row.get("one_script")) is not None]
-        return {"one_script": sum(found) / len(found) if found else None}
+        return means(rows, ["one_script"])
 
 
 def read_trial(content: str, task: str, *, began: bool) -> Mapping[str, Any]:
@@ -272,17 +263,3 @@ def harness_missing(python: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"the interpreter {python} cannot be started: {error}"
     return _INSTALL.format(python=python) if asked.returncode else None
-
-
-def calibration() -> Iterator[Case]:
-    """A task of our own that carries its directory; everything up to the container goes the way of real ones."""
-    sample = Sample(
-        record_id=f"{KEY}-calibration",
-        input=INSTRUCTION,
-        subject="file-operations",
-        dimensions={"difficulty": "easy"},
-        metadata={"carried": CARRIED, "solution": None},
-    )
-    for name, (text, passes) in ANSWERS.items():
-        yield Case(name, sample, text, passes)
-    yield Case("echo", sample, ask(sample), False)

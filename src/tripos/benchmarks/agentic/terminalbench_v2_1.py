@@ -24,29 +24,20 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tripos.benchmarks.agentic.environments import LIVE, RECORDED, answers_of, shut
-from tripos.benchmarks.agentic.one_script import (
-    ANSWERS,
-    CARRIED,
-    INSTRUCTION,
-    TaskFolders,
-    carried_score,
-    labels,
-    recorded_verdict,
-)
+from tripos.benchmarks.agentic.one_script import TaskFolders, calibration, carried_score, labels, recorded_verdict
 from tripos.benchmarks.agentic.terminalbench import LastScript, ask
 from tripos.benchmarks.agentic.trajectory import trajectory
-from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
+from tripos.benchmarks.benchmark import Benchmark, Options, benchmark, refuse
 from tripos.core.identity import digest
 from tripos.core.records import JSON, Outcome, Sample, Verdict
 from tripos.scoring.containers import SCRIPT, Container, build, container
 from tripos.scoring.harness import Bench, docker_missing
-from tripos.scoring.scorer import Answer, Instruments, Opened, scorer
+from tripos.scoring.scorer import Answer, Instruments, Opened, Rows, means, scorer
 from tripos.scoring.structured import graded, unreadable
 
 KEY = "terminalbench-v2.1"
@@ -79,7 +70,7 @@ def terminalbench_v2_1(options: Options) -> Benchmark:
         scorer=HarborReward(answers=answers_of(KEY, options)),
         perfect=lambda sample: f"```bash\n{sample.metadata['solution'] or 'true'}\n```",
         per_subject=("difficulty",),
-        calibration=calibration,
+        calibration=lambda: calibration(KEY, ask),
     )
 
 
@@ -180,10 +171,9 @@ class HarborReward:
                 reward, details = await _played(sample, script)
         return graded(answer, reward, reward == 1, metrics={"one_script": 1.0}, details=details)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """`one_script`: the share of graded answers that were one blind script instead of a session."""
-        found = [value for _, row in rows if (value := row.get("one_script")) is not None]
-        return {"one_script": sum(found) / len(found) if found else None}
+        return means(rows, ["one_script"])
 
 
 async def _played(sample: Sample, script: str) -> tuple[float, dict[str, JSON]]:
@@ -231,17 +221,3 @@ def read_reward(content: str) -> tuple[float, str]:
     if not math.isfinite(number):
         return 0.0, f"the reward is not finite: {content[:100]!r}"
     return min(1.0, max(0.0, number)), ""
-
-
-def calibration() -> Iterator[Case]:
-    """A task of our own that carries its directory; everything up to the container goes the way of real ones."""
-    sample = Sample(
-        record_id=f"{KEY}-calibration",
-        input=INSTRUCTION,
-        subject="file-operations",
-        dimensions={"difficulty": "easy"},
-        metadata={"carried": CARRIED, "solution": None},
-    )
-    for name, (text, passes) in ANSWERS.items():
-        yield Case(name, sample, text, passes)
-    yield Case("echo", sample, ask(sample), False)

@@ -36,8 +36,8 @@ from tripos.benchmarks.generated import Generated
 from tripos.benchmarks.local_files import shelved
 from tripos.benchmarks.sources import huggingface, text
 from tripos.core.errors import ConfigError, DatasetError, unknown
-from tripos.core.records import JSON, Extraction, Outcome, Sample, Verdict
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.core.records import JSON, Extraction, Sample, Verdict
+from tripos.scoring.scorer import Answer, Instruments, Rows, scorer
 from tripos.scoring.structured import graded, unreadable
 
 KEY = "toolcall15"
@@ -186,7 +186,7 @@ class ToolCall15:
         details: dict[str, JSON] = {"why": why, "calls": calls, "answer": path.answer[:2000], "trajectory": path.recorded}
         return graded(answer, earned / 2, earned == 2, metrics=metrics, details=details)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """`score_A` to `score_E`: points in percent, rounded half up. `official_score`: the rounded mean of all five, else None."""
         found: dict[str, float | None] = {}
         for letter in "ABCDE":

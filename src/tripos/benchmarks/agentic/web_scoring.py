@@ -13,10 +13,10 @@ from tripos.benchmarks.agentic.environments import LIVE, RECORDED, noted, reward
 from tripos.benchmarks.agentic.trajectory import Trajectory, trajectory
 from tripos.benchmarks.agentic.web_checks import at_address, exact, page_score, share_included
 from tripos.core.errors import ScorerError
-from tripos.core.records import JSON, JudgeAudit, Outcome, Sample, Verdict
+from tripos.core.records import JSON, JudgeAudit, Sample, Verdict
 from tripos.scoring.harness import package_missing
 from tripos.scoring.judged import EQUIVALENCE, against_reference, completed, cut_short, judge_of, replies, unanswered
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, Rows, means, scorer
 from tripos.scoring.structured import graded, unreadable
 from tripos.scoring.verdicts import CORRECTNESS
 
@@ -122,10 +122,9 @@ class WebChores:
         verdict = Verdict(value=float(read.correct), is_correct=read.correct, metrics=metrics, details=details, audits=tuple(audits))
         return cut_short(verdict, finish_reason)
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """`looked`: the share of graded answers that were given after a visit to the sites."""
-        looked = [value for _, row in rows if (value := row.get("looked")) is not None]
-        return {"looked": sum(looked) / len(looked) if looked else None}
+        return means(rows, ["looked"])
 
 
 def text_score(texts: Mapping[str, JSON], said: str) -> float:

@@ -31,7 +31,7 @@ from typing import Any
 from tripos.benchmarks.agentic.environments import answers_of
 from tripos.benchmarks.agentic.web_scoring import WebChores
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.local_files import digest_of, read, shelved
+from tripos.benchmarks.local_files import checkout, digest_of, read
 from tripos.core.errors import ConfigError, DatasetError, unknown
 from tripos.core.identity import digest
 from tripos.core.records import Sample
@@ -123,15 +123,9 @@ class WebTasks:
         Raises:
             DatasetError: it is not there; says how to get it.
         """
-        data = self.data or shelved(KEY)
         advice = f"get it with: git clone {REPOSITORY}, then --data WebChoreArena"
-        if data is None:
-            raise DatasetError(f"{KEY}: the tasks are not here; {advice}")
-        for place in _PLACES:
-            folder = data.expanduser() / place
-            if any(folder.glob("test_*.json")):
-                return folder
-        raise DatasetError(f"{KEY}: {data} holds no AgentOccam/config_files/test_*.json; {advice}")
+        holds = "AgentOccam/config_files/test_*.json"
+        return checkout(KEY, self.data, _PLACES, lambda folder: any(folder.glob("test_*.json")), holds=holds, advice=advice)
 
     def _files(self, folder: Path) -> list[Path]:
         found = []

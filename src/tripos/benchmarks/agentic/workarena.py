@@ -28,13 +28,13 @@ from typing import Any, ClassVar
 from tripos.benchmarks.agentic.environments import LIVE, RECORDED, answers_of, noted, reward_of, shut
 from tripos.benchmarks.agentic.trajectory import trajectory
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.local_files import digest_of, shelved
+from tripos.benchmarks.local_files import checkout, digest_of, shelved
 from tripos.core.errors import ConfigError, DatasetError, ScorerError, unknown
 from tripos.core.identity import digest
-from tripos.core.records import JSON, Outcome, Sample, Verdict
+from tripos.core.records import JSON, Sample, Verdict
 from tripos.scoring.answers import VisibleText
 from tripos.scoring.harness import package_missing
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, Instruments, Rows, means, scorer
 from tripos.scoring.structured import graded, unreadable
 
 KEY = "workarena"
@@ -124,12 +124,12 @@ class OfficeTasks:
         """
         data = self.data or shelved(KEY) or _of_package()
         advice = f"they come with the package ({_GET}), or give a directory with task_configs/ by --data"
-        if data is None:
-            raise DatasetError(f"{KEY}: the task configurations are not here; {advice}")
-        for folder in (data.expanduser() / "task_configs", data.expanduser()):
-            if any(folder.glob("*_task.json")) or (folder / "all_menu.json").is_file():
-                return folder
-        raise DatasetError(f"{KEY}: {data} holds no task_configs/*.json; {advice}")
+
+        def fits(folder: Path) -> bool:
+            return any(folder.glob("*_task.json")) or (folder / "all_menu.json").is_file()
+
+        places, what = ("task_configs", "."), "the task configurations"
+        return checkout(KEY, data, places, fits, holds="task_configs/*.json", advice=advice, what=what)
 
     def _files(self) -> list[Path]:
         found = [path for path in sorted(self.folder().glob("*.json")) if path.stem.endswith("_task") or path.stem in _TASKS]
@@ -295,10 +295,9 @@ class OfficeReward:
         right = any(one.lower() in said for one in accepted)
         return graded(answer, float(right), right, metrics=metrics, details={"accepted": list(accepted)[:20], "rule": "answer"})
 
-    def aggregate(self, rows: Sequence[tuple[Outcome, Mapping[str, float | None]]]) -> dict[str, float | None]:
+    def aggregate(self, rows: Rows) -> dict[str, float | None]:
         """`worked`: the share of graded answers that come from a session on an instance."""
-        found = [value for _, row in rows if (value := row.get("worked")) is not None]
-        return {"worked": sum(found) / len(found) if found else None}
+        return means(rows, ["worked"])
 
 
 def calibration() -> Iterator[Case]:

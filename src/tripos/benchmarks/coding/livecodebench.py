@@ -21,7 +21,6 @@ from __future__ import annotations
 import base64
 import json
 import pickle
-import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from datetime import date
 from pathlib import Path
 
 from tripos.benchmarks.benchmark import Benchmark, Case, Options, benchmark, refuse
-from tripos.benchmarks.hub import OnHub
+from tripos.benchmarks.hub import OnHub, revision_of
 from tripos.benchmarks.local_files import Row, digest_of, locate, read, shelved
 from tripos.benchmarks.sources import text
 from tripos.core.errors import ConfigError, DatasetError, unknown
@@ -141,12 +140,12 @@ class Contests:
     def fingerprint(self) -> dict[str, str | int | None]:
         """SHA-256 of local files, or the revision of the hub's; rows read are None before a whole iteration."""
         files = self.files()
-        cached = re.search(r"snapshots/([0-9a-f]{40})/", files[0].as_posix())
+        revision = revision_of(files[0])
         window = {"start_date": self.start or None, "end_date": self.end or None}
-        if cached:
+        if revision:
             return {
                 "source": f"hf:{REPOSITORY}",
-                "revision": cached[1],
+                "revision": revision,
                 "release": self.subset or "release_v6",
                 "rows": self._rows,
                 **window,

@@ -33,9 +33,9 @@ from tripos.benchmarks.use_cases.site.questions import FAMILIES, LABELS, Questio
 from tripos.benchmarks.use_cases.site.world import SIZES, World, draw_world
 from tripos.core.records import JSON, Sample, Verdict
 from tripos.scoring.grounded import ANSWER_SHARE, CITED_ENOUGH, answers, evidence_hits, nothing_found
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, scorer
 from tripos.scoring.skill import skill
-from tripos.scoring.structured import NULL, LastJson, f1, fault, graded, label, unreadable
+from tripos.scoring.structured import NULL, LastJson, StructuredScorer, WrongForm, f1, graded, label, of_shape
 
 KEY = "browser_assistant"
 VERSION = 1
@@ -151,26 +151,20 @@ def prompt(sample: Sample) -> str:
 
 @scorer("browser_assistant")
 @dataclass(frozen=True)
-class BrowserAssistant:
+class BrowserAssistant(StructuredScorer):
     """Answer with its sources, and claims; correct when answer and every claim are right and the sources good enough."""
 
     name: ClassVar[str]
     version: ClassVar[str] = "2"
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """Nothing: the truth is known."""
-        return frozenset()
+    def nothing(self, want: JSON) -> Mapping[str, float | None]:
+        """Neither an answer nor a claim."""
+        return nothing_found(want) | {"claims": 0.0, "all_claims": 0.0}
 
-    def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
-        """The verdict; an object of another shape is a wrong format."""
-        given, want = answer.extraction.answer, sample.reference
-        nothing = nothing_found(want) | {"claims": 0.0, "all_claims": 0.0}
-        if given is None:
-            return unreadable(answer, answer.extraction.how, nothing)
-        why = fault(given, _SHAPE) or _not_text(given)
-        if why:
-            return unreadable(answer, why, nothing)
+    def grade(self, sample: Sample, answer: Answer, given: JSON) -> Verdict:
+        """Compares answer, sources and claims; an object of another shape is a wrong format."""
+        _check_texts(of_shape(given, _SHAPE))
+        want = sample.reference
         right = answers(want, given["answer"])
         hits, found = evidence_hits(want, given["sources"])
         cited = f1(hits, found=found, expected=len(want["evidence"]))
@@ -197,12 +191,11 @@ class BrowserAssistant:
         return graded(answer, min(value, 1.0), right and cited >= CITED_ENOUGH and not wrong, metrics=metrics, details=details)
 
 
-def _not_text(given: Mapping[str, JSON]) -> str | None:
+def _check_texts(given: Mapping[str, JSON]) -> None:
     if not all(isinstance(one, str) for one in given["sources"]):
-        return "'sources' must be a list of paths"
+        raise WrongForm("'sources' must be a list of paths")
     if not all(isinstance(one, str) for one in given["claims"].values()):
-        return f"'claims' must give each claim one of {', '.join(LABELS)}"
-    return None
+        raise WrongForm(f"'claims' must give each claim one of {', '.join(LABELS)}")
 
 
 # ---------------------------------------------------------------------------------------------------- answers and cheats

@@ -25,6 +25,7 @@ from tripos.benchmarks.use_cases.coding import repair
 from tripos.benchmarks.use_cases.coding.report import check_of, example_of, told, transcript
 from tripos.core.records import Sample
 from tripos.scoring.code_tests import encode_checks
+from tripos.scoring.fenced import fenced
 from tripos.scoring.hidden_checks import HiddenChecks, PythonCode
 
 VERSION = 1  # of the generator; raise it when samples change
@@ -102,11 +103,6 @@ _ASKS = (
 def prompt(sample: Sample) -> str:
     """Report, file, failing call and what is asked, as generated."""
     return sample.question
-
-
-def fenced(code: str) -> str:
-    """Code as an answer."""
-    return f"```python\n{code}```\n"
 
 
 def _calibration(source: Generated) -> Iterator[Case]:

@@ -19,6 +19,7 @@ from tripos.benchmarks.generated import Generated
 from tripos.benchmarks.use_cases.coding import tasks
 from tripos.core.records import Sample
 from tripos.scoring.code_tests import Check, decode_checks, encode_checks
+from tripos.scoring.fenced import fenced
 from tripos.scoring.hidden_checks import HiddenChecks, PythonCode
 
 VERSION = 1  # of the generator; raise it when samples change
@@ -76,11 +77,6 @@ def make(rng: Random, index: int) -> Sample:
 def prompt(sample: Sample) -> str:
     """The specification, as generated."""
     return sample.question
-
-
-def fenced(code: str) -> str:
-    """Code as an answer."""
-    return f"```python\n{code}```\n"
 
 
 def _calibration(source: Generated) -> Iterator[Case]:

@@ -32,8 +32,9 @@ from tripos.benchmarks.use_cases.digest.drawing import FAMILIES, SIZES, draw_cas
 from tripos.benchmarks.use_cases.digest.wording import clock, worded
 from tripos.benchmarks.use_cases.triage_reply import tokens
 from tripos.core.records import JSON, Sample, Verdict
-from tripos.scoring.scorer import Answer, Instruments, scorer
-from tripos.scoring.structured import LastJson, f1, fault, graded, unreadable
+from tripos.scoring.scorer import Answer, scorer
+from tripos.scoring.skill import skill
+from tripos.scoring.structured import LastJson, StructuredScorer, WrongForm, f1_of_sets, fault, graded, of_shape
 
 KEY = "daily_digest"
 VERSION = 1
@@ -46,7 +47,6 @@ TOLD_PRIORITIES = 2
 
 _DIFFICULTIES = tuple(SIZES)
 _SHAPE: dict[str, tuple[type, ...]] = dict.fromkeys(WEIGHTS, (list,))
-_NOTHING = dict.fromkeys((*WEIGHTS, "faultless"), 0.0)
 _ID = re.compile(r"\b[ETN]\d{1,3}\b", re.IGNORECASE)
 _CLOCK = re.compile(r"\s*(\d{1,2}):(\d{2})(?::00)?\s*")
 
@@ -123,31 +123,22 @@ def prompt(sample: Sample) -> str:
 
 @scorer("daily_digest")
 @dataclass(frozen=True)
-class DailyDigest:
+class DailyDigest(StructuredScorer):
     """Five parts, four of them against what copying the sources would get; a fault of the brief halves the value."""
 
     name: ClassVar[str]
     version: ClassVar[str] = "2"
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """Nothing: every check is deterministic."""
-        return frozenset()
+    def nothing(self, want: JSON) -> Mapping[str, float | None]:
+        """No part is worth anything."""
+        return dict.fromkeys((*WEIGHTS, "faultless"), 0.0)
 
-    def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
-        """The verdict; an object of another shape is a wrong format."""
-        given, want = answer.extraction.answer, sample.reference
-        if given is None:
-            return unreadable(answer, answer.extraction.how, _NOTHING)
-        why = fault(given, _SHAPE)
-        if why:
-            return unreadable(answer, why, _NOTHING)
-        try:
-            sets, expected, printed = part_sets(given), part_sets(want), part_sets(want["printed"])
-            lines = [_text(line) for line in given["brief"]]
-        except ValueError as error:
-            return unreadable(answer, str(error), _NOTHING)
-        parts = {name: skill(_f1(sets[name], want), _f1(printed[name], want)) for name, want in expected.items()}
+    def grade(self, sample: Sample, answer: Answer, given: JSON) -> Verdict:
+        """Compares four parts as sets and reads the brief; an object of another shape is a wrong format."""
+        sets, want = part_sets(of_shape(given, _SHAPE)), sample.reference
+        lines = [_text(line) for line in given["brief"]]
+        expected, printed = part_sets(want), part_sets(want["printed"])
+        parts = {name: skill(f1_of_sets(sets[name], want), f1_of_sets(printed[name], want)) for name, want in expected.items()}
         faults = brief_faults(lines, want["facts"])
         parts["brief"] = 0.0 if faults else _share_told(lines, want["told"])
         value = sum(WEIGHTS[name] * part for name, part in parts.items()) * (FAULT_FACTOR if faults else 1.0)
@@ -160,28 +151,23 @@ class DailyDigest:
         return graded(answer, min(value, 1.0), right, metrics={**parts, "faultless": float(not faults)}, details=details)
 
 
-def skill(score: float, naive: float) -> float:
-    """How much of the way from the naive answer's score to 1 was made; 0 if none. Where naive is right, only 1 is worth 1."""
-    return max(0.0, (score - naive) / (1.0 - naive)) if naive < 1.0 else float(score == 1.0)
-
-
 def part_sets(given: Mapping[str, JSON]) -> dict[str, set[object]]:
     """Each part of an answer as a set that can be compared.
 
     Raises:
-        ValueError: an entry of another form, in one sentence.
+        WrongForm: an entry of another form.
     """
     ordered = [_text(one).upper() for one in given["priorities"]]
     schedule: set[object] = set()
     for one in given["schedule"]:
         why = fault(one, {"id": (str,), "start": (str,), "end": (str,)})
         if why:
-            raise ValueError(f"schedule: {why}")
+            raise WrongForm(f"schedule: {why}")
         schedule.add((_text(one["id"]).upper(), _minutes(one["start"]), _minutes(one["end"])))
     pairs: set[object] = set()
     for pair in given["conflicts"]:
         if not isinstance(pair, list) or len(pair) != 2:
-            raise ValueError("conflicts: each must be a list of two ids")
+            raise WrongForm("conflicts: each must be a list of two ids")
         pairs.add(tuple(sorted(_text(one).upper() for one in pair)))
     return {
         "schedule": schedule,
@@ -193,17 +179,13 @@ def part_sets(given: Mapping[str, JSON]) -> dict[str, set[object]]:
 
 def _text(one: JSON) -> str:
     if not isinstance(one, str):
-        raise ValueError("ids and lines must be text")
+        raise WrongForm("ids and lines must be text")
     return one.strip()
 
 
 def _minutes(text: str) -> int | str:
     read = _CLOCK.fullmatch(text)
     return int(read[1]) * 60 + int(read[2]) if read else text
-
-
-def _f1(found: set[object], expected: set[object]) -> float:
-    return f1(len(found & expected), found=len(found), expected=len(expected))
 
 
 def brief_faults(lines: Sequence[str], facts: Mapping[str, Sequence[str]]) -> list[str]:

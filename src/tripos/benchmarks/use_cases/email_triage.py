@@ -13,7 +13,7 @@ that a confusion matrix and macro-F1 can be made from the records.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -25,8 +25,8 @@ from tripos.benchmarks.use_cases.triage_policy import CATEGORIES, URGENCIES, Pol
 from tripos.benchmarks.use_cases.triage_reply import GREETING_CHARACTERS, MAX_WORDS, MIN_WORDS, grounds, reply_checks
 from tripos.benchmarks.use_cases.triage_scenes import FAMILIES
 from tripos.core.records import JSON, Sample, Verdict
-from tripos.scoring.scorer import Answer, Instruments, scorer
-from tripos.scoring.structured import NULL, LastJson, fault, graded, label, moment, unreadable
+from tripos.scoring.scorer import Answer, scorer
+from tripos.scoring.structured import NULL, LastJson, StructuredScorer, WrongForm, graded, label, moment, of_shape
 
 KEY = "email_triage"
 VERSION = 1
@@ -160,25 +160,20 @@ def prompt(sample: Sample) -> str:
 
 @scorer("email_triage")
 @dataclass(frozen=True)
-class EmailTriage:
+class EmailTriage(StructuredScorer):
     """Four parts of equal weight: urgency, category, due, reply; correct when all are right in full."""
 
     name: ClassVar[str]
     version: ClassVar[str] = "2"
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """Nothing: every check is deterministic."""
-        return frozenset()
+    def nothing(self, want: JSON) -> Mapping[str, float | None]:
+        """No part is right."""
+        return dict.fromkeys(_SHAPE, 0.0)
 
-    def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
-        """The verdict; a missing object, field or label is a wrong format."""
-        given, want = answer.extraction.answer, sample.reference
-        if given is None:
-            return unreadable(answer, answer.extraction.how, dict.fromkeys(_SHAPE, 0.0))
-        why = fault(given, _SHAPE) or _unknown_label(given)
-        if why:
-            return unreadable(answer, why, dict.fromkeys(_SHAPE, 0.0))
+    def grade(self, sample: Sample, answer: Answer, given: JSON) -> Verdict:
+        """Compares three parts and checks the reply; a field that is missing, or no label, is a wrong format."""
+        _check_labels(of_shape(given, _SHAPE))
+        want = sample.reference
         due = moment(want["due"]) if want["due"] else None
         checks = reply_checks(
             given["reply"], names=want["names"], code=want["code"], due=due, amount=want["amount"], allowed=want["allowed"]
@@ -198,11 +193,10 @@ class EmailTriage:
         return graded(answer, sum(parts.values()) / len(parts), right, metrics={**parts}, details=details)
 
 
-def _unknown_label(given: dict[str, JSON]) -> str | None:
+def _check_labels(given: Mapping[str, JSON]) -> None:
     for field, allowed in (("urgency", URGENCIES), ("category", CATEGORIES)):
         if label(given[field]) not in allowed:
-            return f"{field} {given[field]!r} is none of {', '.join(allowed)}"
-    return None
+            raise WrongForm(f"{field} {given[field]!r} is none of {', '.join(allowed)}")
 
 
 def _read_due(given: str | None) -> datetime | str | None:

@@ -97,11 +97,7 @@ class MorningBrief:
 
     name: ClassVar[str]
     version: ClassVar[str] = "2"
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """Nothing: every check is deterministic."""
-        return frozenset()
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
         """The verdict; an empty answer is a refusal."""

@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,9 +30,9 @@ from tripos.benchmarks.use_cases.studies.literature import REASONS, Review, synt
 from tripos.benchmarks.use_cases.studies.wording import worded
 from tripos.benchmarks.use_cases.triage_reply import tokens
 from tripos.core.records import JSON, Sample, Verdict
-from tripos.scoring.scorer import Answer, Instruments, scorer
+from tripos.scoring.scorer import Answer, scorer
 from tripos.scoring.skill import skill
-from tripos.scoring.structured import LastJson, f1, fault, graded, label, unreadable
+from tripos.scoring.structured import LastJson, StructuredScorer, WrongForm, f1_of_sets, graded, label, of_shape
 
 KEY = "research_mining"
 VERSION = 1
@@ -100,38 +99,33 @@ def prompt(sample: Sample) -> str:
 
 @scorer("research_mining")
 @dataclass(frozen=True)
-class ResearchMining:
+class ResearchMining(StructuredScorer):
     """Six parts, three of them against what no thought would get; correct with the right reports and the right estimate."""
 
     name: ClassVar[str]
     version: ClassVar[str] = "2"
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """Nothing: every check is deterministic."""
-        return frozenset()
+    def nothing(self, want: JSON) -> Mapping[str, float | None]:
+        """No part is right."""
+        return dict.fromkeys(WEIGHTS, 0.0)
 
-    def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
-        """The verdict; an object of another shape is a wrong format."""
-        given, want = answer.extraction.answer, sample.reference
-        if given is None:
-            return unreadable(answer, answer.extraction.how, dict.fromkeys(WEIGHTS, 0.0))
-        why = fault(given, _SHAPE) or _not_ids(given)
-        if why:
-            return unreadable(answer, why, dict.fromkeys(WEIGHTS, 0.0))
+    def grade(self, sample: Sample, answer: Answer, given: JSON) -> Verdict:
+        """Compares what was included, why not, and what follows; an object of another shape is a wrong format."""
+        _check_ids(of_shape(given, _SHAPE))
+        want = sample.reference
         included, contradicting = _ids(given["included"]), _ids(given["contradicting"])
         kept, others = _ids(want["included"]), _ids(want["contradicting"])
         everything = kept | _ids(want["excluded"])
         reasons = {(_id(one), label(why)) for one, why in given["excluded"].items()}
         expected = {(_id(one), why) for one, why in want["excluded"].items()}
-        lazy = max(_f1({(one, reason) for one in everything}, expected) for reason in REASONS)
+        lazy = max(f1_of_sets({(one, reason) for one in everything}, expected) for reason in REASONS)
         checks = synthesis_checks(given["synthesis"], want)
         parts = {
-            "included": skill(_f1(included, kept), _f1(everything, kept)),
-            "reasons": skill(_f1(reasons, expected), lazy),
+            "included": skill(f1_of_sets(included, kept), f1_of_sets(everything, kept)),
+            "reasons": skill(f1_of_sets(reasons, expected), lazy),
             "estimate": float(close(given["estimate"], want["estimate"])),
             "participants": float(given["participants"] == want["participants"]),
-            "contradicting": skill(_f1(contradicting, others), _f1(kept, others)),
+            "contradicting": skill(f1_of_sets(contradicting, others), f1_of_sets(kept, others)),
             "synthesis": float(all(checks.values())),
         }
         value = sum(WEIGHTS[name] * part for name, part in parts.items())
@@ -147,13 +141,12 @@ class ResearchMining:
         return graded(answer, min(value, 1.0), right, metrics={**parts}, details=details)
 
 
-def _not_ids(given: Mapping[str, JSON]) -> str | None:
+def _check_ids(given: Mapping[str, JSON]) -> None:
     for name in ("included", "contradicting"):
         if not all(isinstance(one, str) for one in given[name]):
-            return f'{name!r} must be a list of report numbers such as "S512"'
+            raise WrongForm(f'{name!r} must be a list of report numbers such as "S512"')
     if not all(isinstance(reason, str) for reason in given["excluded"].values()):
-        return "'excluded' must give each report one reason as text"
-    return None
+        raise WrongForm("'excluded' must give each report one reason as text")
 
 
 def _id(raw: str) -> str:
@@ -162,10 +155,6 @@ def _id(raw: str) -> str:
 
 def _ids(raw: JSON) -> set[str]:
     return {_id(one) for one in raw}
-
-
-def _f1(found: AbstractSet[object], expected: AbstractSet[object]) -> float:
-    return f1(len(found & expected), found=len(found), expected=len(expected))
 
 
 def close(given: float, right: float) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
@@ -23,8 +23,8 @@ from tripos.benchmarks.use_cases.flawed_project import draw_project
 from tripos.benchmarks.use_cases.flawed_services import SERVICES
 from tripos.benchmarks.use_cases.planted_flaws import KINDS
 from tripos.core.records import JSON, Sample, Verdict
-from tripos.scoring.scorer import Answer, Instruments, scorer
-from tripos.scoring.structured import LastJson, f1, fault, graded, matching, unreadable
+from tripos.scoring.scorer import Answer, scorer
+from tripos.scoring.structured import LastJson, StructuredScorer, WrongForm, f1, fault, graded, matching
 
 KEY = "security_scanner"
 VERSION = 1
@@ -88,33 +88,22 @@ def prompt(sample: Sample) -> str:
 
 @scorer("security_scanner")
 @dataclass(frozen=True)
-class SecurityScanner:
+class SecurityScanner(StructuredScorer):
     """F1 of findings matched one to one by file, line and CWE."""
 
     name: ClassVar[str]
     version: ClassVar[str] = "2"
     tolerance_lines: int = TOLERANCE_LINES
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """Nothing: the truth is known."""
-        return frozenset()
+    def nothing(self, want: JSON) -> Mapping[str, float | None]:
+        """Nothing was found."""
+        return {"precision": None, "recall": 0.0 if want else None}
 
-    def score(self, sample: Sample, answer: Answer, instruments: Instruments) -> Verdict:
-        """The verdict; anything but a list of {file, line, cwe} is a wrong format."""
-        given = answer.extraction.answer
-        nothing = {"precision": None, "recall": 0.0 if sample.reference else None}
-        if given is None:
-            return unreadable(answer, answer.extraction.how, nothing)
+    def grade(self, sample: Sample, answer: Answer, given: JSON) -> Verdict:
+        """Matches the findings; anything but a list of {file, line, cwe} is a wrong format."""
         if not isinstance(given, list):
-            return unreadable(answer, "a list of findings was asked for", nothing)
-        found = []
-        for number, one in enumerate(given, 1):
-            why = fault(one, _SHAPE)
-            read = None if why else _read(one)
-            if read is None:
-                return unreadable(answer, f"finding {number}: {why or 'the line or the CWE is not a number'}", nothing)
-            found.append(read)
+            raise WrongForm("a list of findings was asked for")
+        found = [_read(number, one) for number, one in enumerate(given, 1)]
         pairs = matching(sample.reference, found, self._fits)
         score = f1(len(pairs), found=len(found), expected=len(sample.reference))
         precision = len(pairs) / len(found) if found else None
@@ -135,12 +124,15 @@ class SecurityScanner:
         return file == want["file"] and near and (cwe == want["cwe"] or cwe in KINDS[want["cwe"]].same)
 
 
-def _read(one: dict[str, JSON]) -> tuple[str, int, int] | None:
-    """(file, line, cwe) of a finding; None if line or CWE cannot be read. `CWE-89`, `89` and `CWE-89: SQL injection` are one."""
+def _read(number: int, one: JSON) -> tuple[str, int, int]:
+    """(file, line, cwe) of a finding. `CWE-89`, `89` and `CWE-89: SQL injection` are one."""
+    why = fault(one, _SHAPE)
+    if why is not None:
+        raise WrongForm(f"finding {number}: {why}")
     line = re.fullmatch(r"\s*(\d{1,7})\s*", str(one["line"]))
     cwe = _CWE.fullmatch(str(one["cwe"]))
     if line is None or cwe is None:
-        return None
+        raise WrongForm(f"finding {number}: the line or the CWE is not a number")
     return one["file"].strip().replace("\\", "/").removeprefix("./"), int(line[1]), int(cwe[1])
 
 

@@ -25,14 +25,6 @@ from tripos.scoring.code_tests import Check, run_checks
 FIELDS = {"label": "team", "who": "name", "amount": "cost", "flag": "paid", "mass": "size", "kids": "parts"}
 
 
-@pytest.fixture(scope="session")
-def sandbox() -> Bubblewrap:
-    reason = Bubblewrap().missing()
-    if reason is not None:
-        pytest.fail(reason)
-    return Bubblewrap()
-
-
 def values(kind: str, rng: Random) -> list[Any]:
     """A few values of a kind, an empty one among them where there is one."""
 

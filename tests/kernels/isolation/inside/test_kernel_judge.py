@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -25,27 +24,25 @@ ENDLESS = {
 @pytest.mark.parametrize("phase", list(ENDLESS))
 async def test_a_phase_that_does_not_end_is_named(box: Box, phase: str) -> None:
     told: list[str] = []
-    record = await box.evaluate(job(GELU, ENDLESS[phase], deadline_seconds=1.5), phase=told.append)
+    record = await box.evaluate(job(GELU, ENDLESS[phase], deadline_seconds=4.0), phase=told.append)
     assert (record["outcome"], record["phase"], told[-1]) == ("timeout", phase, phase), record
-    assert f"1.5 s in phase {phase}" in record["error"]
+    assert f"4 s in phase {phase}" in record["error"]
 
 
 async def test_the_deadline_is_of_the_whole_phase_not_of_each_step(box: Box) -> None:
-    """Four calls of 0.6 s are each within 1.5 s, but not together."""
-    slow = SAME.replace("        return 0.5", "        time.sleep(0.6)\n        return 0.5").replace("import math", "import math, time")
-    began = time.monotonic()
-    record = await box.evaluate(job(GELU, slow, deadline_seconds=1.5))
+    """Four calls of 1.2 s are each within 3 s, but not together."""
+    slow = SAME.replace("        return 0.5", "        time.sleep(1.2)\n        return 0.5").replace("import math", "import math, time")
+    record = await box.evaluate(job(GELU, slow, deadline_seconds=3.0))
     assert (record["outcome"], record["phase"]) == ("timeout", "check"), record
-    assert time.monotonic() - began < 6
-    assert (await box.evaluate(job(GELU, slow, deadline_seconds=5.0, timing=None)))["outcome"] == "ok"
+    assert (await box.evaluate(job(GELU, slow, deadline_seconds=60.0, timing=None)))["outcome"] == "ok"
 
 
 async def test_a_slow_reference_is_not_the_solutions_fault(box: Box) -> None:
-    slow = GELU.replace("        return 0.5", "        time.sleep(0.4)\n        return 0.5").replace("import math", "import math, time")
-    assert (await box.evaluate(job(slow, SAME, deadline_seconds=1.0, timing=None)))["outcome"] == "ok"  # six calls of 0.4 s
+    slow = GELU.replace("        return 0.5", "        time.sleep(0.7)\n        return 0.5").replace("import math", "import math, time")
+    assert (await box.evaluate(job(slow, SAME, deadline_seconds=3.0, timing=None)))["outcome"] == "ok"  # six calls of 0.7 s
     endless = GELU.replace("        return 0.5", "        while True: pass\n        return 0.5")
-    record = await box.evaluate(job(endless, SAME, deadline_seconds=1.0))
-    assert record["outcome"] == "case_error" and "1 s in phase check" in record["error"], record
+    record = await box.evaluate(job(endless, SAME, deadline_seconds=3.0))
+    assert record["outcome"] == "case_error" and "3 s in phase check" in record["error"], record
 
 
 @pytest.mark.parametrize(
