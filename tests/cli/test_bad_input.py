@@ -141,7 +141,7 @@ def test_a_damaged_results_file_names_its_line(tmp_path: Path) -> None:
     assert run.returncode == 2 and "r.jsonl, line 2" in run.stderr
 
 
-@pytest.mark.parametrize("command", [("summarize",), ("report",), ("compare", "r.jsonl"), ("rescore",), ("reparse-judge", "--jsonl")])
+@pytest.mark.parametrize("command", [("summarize",), ("report",), ("compare", "r.jsonl"), ("reparse-judge", "--jsonl")])
 def test_a_results_file_that_is_not_utf8_names_its_line(command: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").write_bytes(b'{"record_id": "caf\xe9"}\n')
     run = tripos(*command, "r.jsonl", cwd=tmp_path)
@@ -158,6 +158,7 @@ def test_rows_that_are_not_utf8_name_their_place(name: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("command", [("rescore",), ("reparse-judge", "--jsonl")])
 def test_a_results_file_without_records_says_so(command: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").touch()
+    assert tripos("run", "-b", "email_triage", *SIMULATED, "-n", "1", cwd=tmp_path).returncode == 0  # makes a store
     run = tripos(*command, "r.jsonl", cwd=tmp_path)
     assert run.returncode == 2 and "r.jsonl holds no records" in run.stderr, run.stderr
 

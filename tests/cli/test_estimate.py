@@ -49,3 +49,14 @@ def test_the_judge_costs_too_and_prices_are_those_of_one_prompt(tmp_path: Path) 
     long_prompts = estimated("-m", "gemini-2.5-pro", cwd=tmp_path)
     assert tokens > 200_000 > tokens / 80, "all prompts together are longer than the price's bound, each is shorter"
     assert long_prompts["cost_usd_low"] == pytest.approx(tokens * 1.25 / 1e6, rel=1e-3)
+
+
+def test_a_suite_says_what_it_costs_together(tmp_path: Path) -> None:
+    suite = '[[models]]\nname = "asked"\nengine = "openai"\n[[models]]\nname = "nobody"\nengine = "vllm"\n'
+    suite += "".join(f'[[benchmarks]]\nname = "{name}"\nmax_samples = 3\n' for name in ("email_triage", "doc_qa"))
+    (tmp_path / "suite.toml").write_text(suite)
+    (tmp_path / "prices.toml").write_text("[asked]\ninput = 1.0\noutput = 1000.0\n")
+    run = tripos("estimate", "--config", "suite.toml", cwd=tmp_path, TRIPOS_PRICES="prices.toml")
+    assert run.returncode == 0, run.stderr
+    assert "together: 12 calls, $0.0" in run.stdout and " to $12." in run.stdout, "six answers of 2,048 tokens at $1,000 a million"
+    assert "with the judge, and the cost of 2 runs at prices that are not known" in run.stdout

@@ -45,7 +45,7 @@ def test_the_home_directory_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("a\0b", "no suite file"),
         ("x" * 5000, "is not the name of a file"),
         ("~nobody-of-that-name/x.toml", "no suite file"),
-        ("", "is a directory"),
+        ("", "--config is empty"),
     ],
 )
 def test_what_is_nowhere_is_refused_with_the_nearest_name(config: str, said: str) -> None:

@@ -335,6 +335,7 @@ def spreadsheet(**sheets: list[list[Any]]) -> Iterator[tuple[type[Spreadsheet], 
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     session = requests.Session()
+    session.trust_env = False  # a proxy would not find the way
     session.mount("https://", Here())
     try:
         yield handler, lambda _: gspread.Client(auth=None, session=session)

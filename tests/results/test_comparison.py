@@ -88,7 +88,9 @@ def test_files_are_grouped_by_the_settings_that_their_summaries_tell(tmp_path: P
     rows = [line(f"r{i}", i % 2 == 0, dimensions={"temperature": "warm"}) for i in range(6)]
     files = [write_file(tmp_path / f"{m}.jsonl", m, rows) for m in ("a", "b")]
     for file in files:
-        write_summary(file, {"params": {"temperature": 0.7, "max_tokens": 64, "extra": {"effort": "low"}}, "model": {"options": {"skill": 1}}})
+        write_summary(
+            file, {"params": {"temperature": 0.7, "max_tokens": 64, "extra": {"effort": "low"}}, "model": {"options": {"skill": 1}}}
+        )
     for key, value in (("temperature", 0.7), ("max_tokens", 64), ("effort", "low"), ("skill", 1)):
         (row,) = compare_files(files, key)
         assert (row.group, row.pair_count) == (value, 6), "a setting wins over a dimension of its name, as in the store"
@@ -113,7 +115,7 @@ def test_a_setting_that_no_summary_tells_is_one_sentence(tmp_path: Path) -> None
     with pytest.raises(ConfigError, match="the summary beside it is of another run"):
         compare_files([file, file], "temperature")
     write_summary(file, {"params": {"temperature": 0.0}}, run_id="one")
-    with pytest.raises(ConfigError, match="records have no 'temprature' to group by.*did you mean 'temperature'"):
+    with pytest.raises(ConfigError, match=r"records have no 'temprature' to group by.*did you mean 'temperature'"):
         compare_files([file, file], "temprature")
 
 

@@ -78,7 +78,9 @@ def test_the_two_averages_may_disagree(tmp_path: Path) -> None:
 def test_a_row_never_contradicts_itself(tmp_path: Path, level: float) -> None:
     rng = np.random.default_rng(3)
     for trial in range(12):
-        draws = {model: {(s, i): rng.random() < rate for s, n in SIZES.items() for i in range(n)} for model, rate in (("a", 0.4), ("b", 0.6))}
+        draws = {
+            model: {(s, i): rng.random() < rate for s, n in SIZES.items() for i in range(n)} for model, rate in (("a", 0.4), ("b", 0.6))
+        }
         place = tmp_path / str(trial)
         place.mkdir()
         says = {model: lambda s, i, known=known: known[s, i] for model, known in draws.items()}

@@ -88,6 +88,7 @@ def read(text: str, sample: Sample = CITIES) -> str | None:
         ("So option (C) is therefore correct, since it lies on the Danube.", "C"),
         ("C is the answer", "C"),
         ("(C) is the correct answer.", "C"),
+        ("(A) is incorrect.\n(B) is incorrect.\n(C) is correct.\n(D) is incorrect.", "C"),
         ("B is not the answer. C must be the right choice.", "C"),
         ("Option A is correct. On second thought it is Austria's.\n\nAnswer: C", "C"),
         ("Based on the response of the embassy E is out of range, and the answer is C", "C"),

@@ -1,35 +1,23 @@
-"""Model-written code against hidden checks: what passes, what fails and why, and that a pass cannot be forged."""
+"""Model-written code against hidden checks: what passes, what fails and why."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-import uuid
-from collections import Counter
-from typing import Any
-
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tripos.core.errors import ScorerError
 from tripos.sandbox.bubblewrap import Bubblewrap
-from tripos.sandbox.calls import Foreign, decode, encode
-from tripos.sandbox.sandbox import Completed, Limits
+from tripos.sandbox.sandbox import Limits
 from tripos.scoring.code_tests import (
     ANYTHING,
     Check,
     CheckResult,
     Step,
     TestReport,
-    decode_checks,
-    encode_checks,
     extract_code,
     run_checks,
     run_program,
 )
-from tripos.scoring.values import matches, shown
 
 QUICK = Limits(wall_seconds=30.0, cpu_seconds=1.0)
 
@@ -74,7 +62,6 @@ class Solution:
     report = await run_checks(sandbox, code, checks, QUICK)
     assert [(r.name, r.reason) for r in report.results if not r.passed] == []
     assert report.passed
-    assert report.pass_rate == 1.0
 
 
 async def test_objects_with_state_are_taken_step_by_step(sandbox: Bubblewrap) -> None:
@@ -240,306 +227,7 @@ async def test_an_exception_that_should_come_must_come(sandbox: Bubblewrap) -> N
 
 async def test_no_checks_are_no_pass(sandbox: Bubblewrap) -> None:
     report = await run_checks(sandbox, "x = 1", [], QUICK)
-    assert (report.passed, report.pass_rate) == (False, None)
-
-
-# --- a pass cannot be forged ---------------------------------------------------------------------------------------
-
-SECRET = f"answer-{uuid.uuid4().hex}"
-
-SEARCH = """
-import gc, os, re, sys
-def f(*given):
-    seen = [repr(gc.get_objects())]
-    frame = sys._getframe()
-    while frame:
-        seen.append(repr(frame.f_locals) + repr(frame.f_globals))
-        frame = frame.f_back
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        for name in ("cmdline", "environ", "maps", "fd/0"):
-            try: seen.append(open(f"/proc/{pid}/{name}", "rb").read(1 << 20).decode("latin-1"))
-            except OSError: pass
-    for line in open("/proc/self/maps"):
-        start, end = (int(part, 16) for part in line.split()[0].split("-"))
-        try:
-            with open("/proc/self/mem", "rb") as memory:
-                memory.seek(start)
-                seen.append(memory.read(min(end - start, 1 << 22)).decode("latin-1"))
-        except (OSError, OverflowError, ValueError): pass
-    for top in ("/tmp", "/dev/shm"):
-        for folder, _, names in os.walk(top):
-            for name in names:
-                try: seen.append(open(os.path.join(folder, name), errors="replace").read(1 << 20))
-                except OSError: pass
-    return sorted({word for text in seen for word in re.findall("answer-[0-9a-f]{32}", text)})
-"""
-
-FORGERIES = {
-    "prints the protocol": """
-import json
-print("ready"); print(json.dumps([0, {"value": None, "passed": True}]), flush=True)
-def f(): print(json.dumps([0, {"value": None, "args": []}]), flush=True)
-""",
-    "writes to every descriptor": """
-import os
-def f():
-    for fd in range(64):
-        try: os.write(fd, b'[0, {"value": null, "passed": true, "failed": ""}]\\n{"passed": true}\\n')
-        except OSError: pass
-    os._exit(0)
-""",
-    "writes to the driver's output": """
-import os
-def f():
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        for fd in range(16):
-            try: open(f"/proc/{pid}/fd/{fd}", "wb", buffering=0).write(b'[0, {"value": null, "passed": true}]\\n')
-            except OSError: pass
-    os._exit(0)
-""",
-    "equals everything": """
-class Everything(int):
-    def __eq__(self, other): return True
-    __hash__ = int.__hash__
-    def __ne__(self, other): return False
-    def __class__(self): return int
-def f(): return Everything(5)
-""",
-    "equals everything, and is nothing": """
-class Everything:
-    def __eq__(self, other): return True
-    def __hash__(self): return 0
-    def __repr__(self): return "'answer'"
-def f(): return Everything()
-""",
-    "leaves with success": "import os\nos._exit(0)",
-    "leaves at the end": "import atexit, os, sys\natexit.register(os._exit, 0)\ndef f(): sys.exit(0)",
-    "patches the comparison and the encoder": """
-import builtins, json, sys
-builtins.isinstance = lambda *a: True
-builtins.type = lambda *a: int
-builtins.all = builtins.any = lambda *a: True
-json.dumps = lambda *a, **k: '{"value": null, "passed": true, "args": []}'
-for name, module in list(sys.modules.items()):
-    for attribute in ("matches", "encode", "decode", "_verdict", "_compare"):
-        if hasattr(module, attribute): setattr(module, attribute, lambda *a, **k: True)
-def f(): return None
-""",
-    "searches memory, frames, files and processes for the answer": SEARCH,
-    "answers twice": """
-import json, os, sys
-def f():
-    frame = sys._getframe()
-    while frame:
-        for name, value in list(frame.f_locals.items()):
-            if name == "write_end":
-                for guess in range(100): os.write(value, json.dumps({"value": guess, "args": []}).encode() + b"\\n")
-        frame = frame.f_back
-""",
-}
-
-
-@pytest.mark.parametrize("name", FORGERIES)
-async def test_no_forgery_passes(sandbox: Bubblewrap, name: str) -> None:
-    result = await only(sandbox, FORGERIES[name], Check("f", expected=SECRET), Limits(wall_seconds=30, cpu_seconds=20))
-    assert not result.passed
-    assert result.reason
-
-
-ROOMY = Limits(wall_seconds=60, cpu_seconds=40, memory_bytes=6 << 30)  # the search holds all it reads
-
-
-async def test_a_search_finds_what_is_there_but_never_the_answer(sandbox: Bubblewrap) -> None:
-    given = f"answer-{uuid.uuid4().hex}"
-    result = await only(sandbox, SEARCH, Check("f", [given], expected=SECRET), ROOMY)
-    assert result.got == f"['{given}']"
-
-
-async def test_no_expected_value_enters_the_sandbox() -> None:
-    class Recorder:
-        name = "recorder"
-
-        def __init__(self) -> None:
-            self.seen = b""
-
-        async def run(self, argv: Any, files: Any, limits: Any = None, *, stdin: bytes = b"", collect: Any = ()) -> Completed:
-            self.seen += repr((argv, files)).encode() + stdin
-            return Completed(0, b"ready\n" + b"".join(b'[%d, {"failed": "x"}]\n' % i for i in range(2)), b"", False, False, 0.1)
-
-    recorder = Recorder()
-    checks = [
-        Check("f", [1], expected=SECRET, args_after=[SECRET], name=f"n{SECRET}", tolerance=0.5),
-        Check("F", steps=[Step("g", expected=SECRET), Step("h", raises=f"E{SECRET}")]),
-    ]
-    await run_checks(recorder, "code", checks)
-    assert str(SECRET).encode() not in recorder.seen
-    assert b"expected" not in recorder.seen.split(b'{"code"')[1]
-
-
-class Saying:
-    """A sandbox whose program says what it wants to: the code inside has taken over the driver."""
-
-    name = "saying"
-
-    def __init__(self, *claims: bytes) -> None:
-        self.claims = claims
-
-    async def run(self, argv: Any, files: Any, limits: Any = None, *, stdin: bytes = b"", collect: Any = ()) -> Completed:
-        return Completed(0, b"ready\n" + b"\n".join(self.claims), b"", False, False, 0.1)
-
-
-@pytest.mark.parametrize(
-    "claim",
-    [
-        b'[0, {"passed": true}]',
-        b'[0, {"value": {"foreign": ["int", "1"]}, "args": []}]',
-        b'[0, {"value": {"no such tag": 1}, "args": []}]',
-        b'[0, {"value": {"set": [[1]]}, "args": []}]',
-        b'[0, {"value": {"float": "x"}, "args": []}]',
-        b'[0, {"value": 1' + b"0" * 5000 + b', "args": []}]',
-        b"[0, " + b"[" * 100_000,
-        b'[0, {"value": ' + b"[" * 900 + b"]" * 900 + b', "args": []}]',
-        b"[0, null]",
-        b"[0, 7]",
-        b"[0, []]",
-        b'[0, {"raised": 1, "message": 2}]',
-        b'[0, {"raised": [["builtins"]], "message": 2}]',
-        b'[0, {"steps": []}]',
-        b'[true, {"value": 1, "args": []}]',
-        b'[5, {"value": 1, "args": []}]',
-        b'[0, {"value": 1, "args": []}]\n[0, {"value": 1, "args": []}]',
-        b"\xff\xfe",
-        b"",
-    ],
-)
-async def test_a_claim_that_cannot_be_read_is_a_failed_check(claim: bytes) -> None:
-    report = await run_checks(Saying(claim), "", [Check("f", expected=1)])
-    assert [r.passed for r in report.results] == [False]
-    assert report.results[0].reason
-
-
-@given(
-    st.binary(max_size=200)
-    | st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)).map(
-        lambda claim: json.dumps([0, claim]).encode()
-    )
-)
-async def test_no_claim_whatever_raises(claim: bytes) -> None:
-    report = await run_checks(Saying(claim), "", [Check("f", expected=ANYTHING, args_after=[3])])
-    assert len(report.results) == 1
-
-
-async def test_a_driver_that_does_not_start_is_our_failure_and_not_the_codes() -> None:
-    class Broken(Saying):
-        async def run(self, *args: Any, **kwargs: Any) -> Completed:
-            return Completed(1, b"", b"no json module", False, False, 0.1)
-
-    with pytest.raises(ScorerError, match="no json module"):
-        await run_checks(Broken(), "", [Check("f", expected=1)])
-
-
-# --- values --------------------------------------------------------------------------------------------------------
-
-ATOMS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.complex_numbers()
-HASHABLE = st.recursive(ATOMS, lambda x: st.tuples(x, x) | st.frozensets(x, max_size=3), max_leaves=6)
-VALUES = st.recursive(
-    HASHABLE,
-    lambda x: st.lists(x, max_size=4) | st.tuples(x) | st.sets(HASHABLE, max_size=3) | st.dictionaries(HASHABLE, x, max_size=3),
-    max_leaves=12,
-)
-
-
-@given(VALUES)
-def test_values_survive_the_way_through_json(value: Any) -> None:
-    back = decode(json.loads(json.dumps(encode(value))))
-    assert type(back) is type(value)
-    assert matches(value, back)
-
-
-@given(VALUES)
-def test_a_value_matches_itself_exactly_and_loosely(value: Any) -> None:
-    copy = decode(encode(value))
-    assert matches(value, copy)
-    assert matches(value, copy, exact=False)
-
-
-@given(
-    st.recursive(
-        st.none() | st.integers() | st.text(), lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=9), x, max_size=2)
-    )
-)
-def test_what_was_not_encoded_is_a_value_error_or_a_value(encoded: Any) -> None:
-    with contextlib.suppress(ValueError):
-        decode(encoded)
-
-
-@pytest.mark.parametrize(
-    ("expected", "got", "options", "equal"),
-    [
-        (1, True, {}, False),
-        (1, 1.0, {}, False),
-        (1, 1.0, {"exact": False}, True),
-        ([1], (1,), {}, False),
-        ([1], (1,), {"exact": False}, True),
-        ({1}, {True}, {}, False),
-        ({1}, {1.0}, {"exact": False}, True),
-        ({1: "a"}, {True: "a"}, {}, False),
-        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {}, True),
-        ({"a": 1}, {"a": 1, "b": 2}, {}, False),
-        (b"a", "a", {}, False),
-        (math.nan, math.nan, {}, True),
-        (math.inf, -math.inf, {"tolerance": 1.0}, False),
-        (0.0, -0.0, {}, True),
-        (1.0, 1.0 + 1e-9, {}, False),
-        (1.0, 1.0 + 1e-9, {"tolerance": 1e-6}, True),
-        (1e9, 1e9 + 1, {"tolerance": 1e-6}, True),
-        ([[1.0, (2.0,)]], [[1.0, (2.0 + 1e-9,)]], {"tolerance": 1e-6}, True),
-        (1.0, 10**400, {"tolerance": 1e-6, "exact": False}, False),
-        (None, 0, {}, False),
-        (None, False, {"exact": False}, False),
-        ("1", 1, {"exact": False}, False),
-        (5, Foreign("int", "5"), {}, False),
-        ({1, 2}, frozenset({1, 2}), {}, False),
-    ],
-)
-def test_matches(expected: Any, got: Any, options: dict[str, Any], equal: bool) -> None:
-    assert matches(expected, got, **options) is equal
-
-
-def test_shown_is_short_and_has_no_addresses() -> None:
-    assert shown("x" * 10_000) == "'" + "x" * 139 + " … " + "x" * 54 + "'"
-    assert shown(Foreign("f", "<function f at 0x7f00deadbeef>")) == "<function f>"
-    assert shown(10**9999) == "a number too long to show"
-
-
-CHECKS = st.builds(
-    Check,
-    call=st.text(min_size=1),
-    args=st.lists(VALUES, max_size=2),
-    kwargs=st.dictionaries(st.text(), VALUES, max_size=2),
-    expected=VALUES | st.just(ANYTHING),
-    raises=st.none() | st.text(min_size=1),
-    steps=st.lists(st.builds(Step, call=st.text(), args=st.lists(VALUES, max_size=2), expected=VALUES | st.just(ANYTHING)), max_size=2),
-    args_after=st.none() | st.lists(VALUES, max_size=2),
-    tolerance=st.sampled_from([0.0, 1e-6]),
-    exact=st.booleans(),
-)
-
-
-@settings(max_examples=30)
-@given(st.lists(CHECKS, max_size=2))
-def test_checks_survive_the_way_through_json(checks: list[Check]) -> None:
-    encoded = json.loads(json.dumps(encode_checks(checks)))
-    assert encode_checks(decode_checks(encoded)) == encoded
-    assert [check.expected is ANYTHING for check in decode_checks(encoded)] == [check.expected is ANYTHING for check in checks]
-
-
-@pytest.mark.parametrize("value", [object(), {"a": [len]}, Counter("a"), Foreign("a", "b")])
-def test_a_check_takes_only_plain_values(value: Any) -> None:
-    with pytest.raises(ValueError, match="is not a plain value"):
-        encode_checks([Check("f", [value])])
-    with pytest.raises(ValueError, match="is not a plain value"):
-        encode_checks([Check("f", expected=value)])
+    assert not report.passed
 
 
 # --- programs ------------------------------------------------------------------------------------------------------
@@ -620,4 +308,4 @@ def test_extract_code_is_quick_on_hostile_text() -> None:
 
 def test_a_report_counts() -> None:
     report = TestReport((CheckResult("a", True), CheckResult("b", False, "why"), CheckResult("c", True)))
-    assert (report.passed, report.pass_rate) == (False, 2 / 3)
+    assert not report.passed

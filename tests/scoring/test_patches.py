@@ -56,12 +56,19 @@ def test_a_fence_inside_a_patch_does_not_end_it() -> None:
     assert find_patch(f"```diff\n{patch}```")[0] == patch
 
 
-@pytest.mark.parametrize("form", ["{}", "```diff\n{}\n```\nDone.", "```diff\n{}\n\n```", "```diff\n{}", "<patch>\n{}\n</patch>"])
+@pytest.mark.parametrize("form", ["{}", "```diff\n{}```\nDone.", "```diff\n{}\n```", "```diff\n{}", "<patch>\n{}</patch>"])
 def test_blank_context_at_the_end_survives_stripping(form: str) -> None:
     before = "a\nb\n\n\n"
     patch = diff(before, "a\nc\n\n\n")
-    found, _ = find_patch(form.format(patch.strip()))
+    blank = "".join(f"{line.rstrip()}\n" for line in patch.splitlines())  # as models write blank lines
+    found, _ = find_patch(form.format(blank).strip())
     assert found is not None and apply({"m/f.py": before}, found) == {"m/f.py": "a\nc\n\n\n"}
+
+
+def test_a_hunk_that_counts_wrongly_is_not_mended() -> None:
+    wrong = PATCH.replace("@@ -2,7 +2,7 @@", "@@ -2,9 +2,9 @@")
+    assert wrong != PATCH
+    assert find_patch(f"```diff\n{wrong}```")[0] == wrong
 
 
 @pytest.mark.parametrize("text", ["", "I cannot.", "```python\nprint(1)\n```", "--- \n+++ ", "@@ -1 +1 @@\n-a\n+b", "diff --git"])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.argument("sides", nargs=-1, required=True, metavar="SIDE SIDE...")
 @click.option("--metric", default="accuracy", show_default=True, help="accuracy, score, or any number of the records.")
 @click.option("--by", "group_by", default="benchmark", show_default=True, help="benchmark, slice_id, subject, any dimension or parameter.")
+@click.option("--macro-over", metavar="KEY", help="Add to each row one in which every KEY (subject, slice_id, ...) weighs the same.")
 @click.option("--correction", default="holm", show_default=True, help="none, bonferroni, holm, bh or by; over all rows.")
 @click.option("--margin", default=0.0, show_default=True, type=Finite(min=0), help="Largest difference that does not matter.")
 @click.option("--level", default=0.95, show_default=True, type=Finite(0, 1, min_open=True, max_open=True))
@@ -56,12 +57,14 @@ def command(
     from tripos.results.comparison import compare, disagreements
     from tripos.results.contenders import contend
     from tripos.results.file_scores import SIDE, pairs_of
+    from tripos.results.group_keys import canonical
 
     form = "json" if how.pop("as_json") else how["form"]
     how.pop("form")
     if show_disagreements and form in FORMS:
         raise ConfigError(f"--show-disagreements goes with the table or --json, not with --format {form}")
-    table, names, made_up = contend(sides, metric, group_by, store=store, scores=scores, benchmark=benchmark)
+    keys = {canonical(key): key for key in (group_by, how["macro_over"]) if key is not None}
+    table, names, made_up = contend(sides, metric, *keys.values(), store=store, scores=scores, benchmark=benchmark)
     rows = compare(table, pairs_of(names, every_pair=all_pairs), side=SIDE, group_by=group_by, **how)
     split = disagreements(table, names[0], names[1], side=SIDE) if show_disagreements else []
     if form == "json":
@@ -85,8 +88,8 @@ def command(
 
 
 def _print(rows: list[ComparisonRow], group_by: str, metric: str) -> None:
-    columns = [group_by, "Baseline", "Treatment", "Pairs", "Base", "Treat", "Delta", "95 % interval", "p", "p adj.", "W/L/T", "Verdict"]
-    columns[7] = f"{100 * rows[0].ci_level:.6g} % interval"
+    interval = f"{100 * rows[0].ci_level:.6g} % interval"
+    columns = [group_by, "Baseline", "Treatment", "Pairs", "Base", "Treat", "Delta", interval, "p", "p adj.", "W/L/T", "Verdict"]
     table = []
     for r in rows:
         span = f"[{r.ci_lower:+.4f}, {r.ci_upper:+.4f}]" if r.ci_lower is not None else None
@@ -94,9 +97,13 @@ def _print(rows: list[ComparisonRow], group_by: str, metric: str) -> None:
         tally = f"{r.wins}/{r.losses}/{r.ties}"
         numbers = [r.pair_count, r.baseline_mean, r.treatment_mean, delta, span, r.p_value, r.adjusted_p_value]
         table.append([r.group, r.baseline_model_id, r.treatment_model_id, *numbers, tally, r.decision])
-    print_table(
-        f"Paired comparison of {metric} ({rows[0].adjustment_method} over {rows[0].family_size})", columns, table, right=range(3, 10)
-    )
+    average = "micro"
+    if any(r.average != average for r in rows):
+        average = "micro and macro"
+        columns.append("Average")
+        table = [[*cells, r.average] for r, cells in zip(rows, table, strict=True)]
+    title = f"Paired comparison of {metric}, {average} ({rows[0].adjustment_method} over {rows[0].family_size})"
+    print_table(title, columns, table, right=range(3, 10))
     for r in rows:
         say(sentence(r))
         for notice in r.notices:

@@ -36,6 +36,8 @@ def command(config: str | None, model_filter: str | None, as_json: bool, **flags
     rows = [[e.benchmark, e.model, e.calls, e.prompt_tokens, *_spans(e), e.seconds] for e in found]
     columns = ["Benchmark", "Model", "Calls", "Prompt tokens", "Completion tokens", "Cost", "Judge calls", "Judge cost", "Seconds"]
     print_table("Estimate", columns, rows, right=range(2, 9))
+    if len(found) > 1:
+        say(_together(found))
     say(f"{found[0].basis}. A cost of – means that the price is not known (local models have none).")
     return 0
 
@@ -44,6 +46,18 @@ def _spans(e: Estimate) -> tuple[Any, ...]:
     tokens = _span(e.completion_tokens_low, e.completion_tokens_high)
     judged = _span(e.judge_calls_low, e.judge_calls_high), _dollars(e.judge_cost_usd_low, e.judge_cost_usd_high)
     return tokens, _dollars(e.cost_usd_low, e.cost_usd_high), *judged
+
+
+def _together(found: list[Estimate]) -> str:
+    """What all runs take; where a price is not known, over how many the sum is."""
+    calls = f"together: {sum(e.calls for e in found)} calls"
+    known = [e for e in found if None not in (e.cost_usd_low, e.judge_cost_usd_low, e.cost_usd_high, e.judge_cost_usd_high)]
+    if not known:
+        return f"{calls}, at prices that are not known"
+    low = sum((e.cost_usd_low or 0.0) + (e.judge_cost_usd_low or 0.0) for e in known)
+    high = sum((e.cost_usd_high or 0.0) + (e.judge_cost_usd_high or 0.0) for e in known)
+    rest = f", and the cost of {len(found) - len(known)} runs at prices that are not known" if len(known) < len(found) else ""
+    return f"{calls}, {_dollars(low, high)} with the judge{rest}"
 
 
 def _span(low: int, high: int) -> str:

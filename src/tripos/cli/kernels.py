@@ -342,7 +342,7 @@ def _print_board(board: dict[str, Any]) -> None:
     for notice in board["notices"]:
         warn(notice)
     columns, rows = ranks(board)
-    print_table("Leaderboard", columns, rows, right=range(len(columns) - 1))
+    print_table("Leaderboard", columns, rows, right=(0, *range(2, len(columns) - 1)))
     for notice in said_of_teams(board):
         say(f"! {notice}", style="yellow")
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def sentence(row: ComparisonRow) -> str:
     """The verdict in words."""
-    who = f"{row.treatment_model_id} vs {row.baseline_model_id} on {shown(row.group)}: "
+    average = f", {row.average}" if row.average != "micro" else ""
+    who = f"{row.treatment_model_id} vs {row.baseline_model_id} on {shown(row.group)}{average}: "
     if not row.pair_count:
         return f"{who}no record was scored on both sides"
     if row.decision == "undecided":

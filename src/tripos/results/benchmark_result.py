@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import combinations, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from tripos.results.evaluation_report import EvaluationReport
     from tripos.results.score_table import ScoreTable
     from tripos.results.timeline import RecordTimelineView, RecordType
+
+
+_VIEWED = ("projection_repo", "transform_hashes", "evaluation_hashes", "active_transform_hash", "active_evaluation_hash",
+           "benchmark_id", "slice_ids", "prompt_variant_ids")  # fmt: skip
 
 
 class BenchmarkResult:
@@ -173,14 +177,20 @@ class BenchmarkResult:
             UnsupportedKey, ConfigError: an unknown key, metric, model or correction, fewer than two models, or nothing to pair.
         """
         from tripos.results.comparison import NEEDS, compare
+        from tripos.results.matching import model_pairs
 
-        asked = [group_by] if macro_over is None else distinct([group_by, macro_over])
-        keys = [*asked, *(n for n in NEEDS if n not in map(canonical, asked))]
-        (table,) = self._tables(metric_id, keys, compared=True)
-        models = sorted(map(str, table.columns["model_id"].occurring()))
-        pairs = _pairs(models, baseline_model_id, treatment_model_id)
-        correction = str(getattr(p_value_correction, "value", p_value_correction))
-        rows = compare(table, pairs, group_by=group_by, correction=correction, margin=margin, level=level, better=better, macro_over=macro_over)
+        keys = [group_by] if macro_over is None or canonical(macro_over) == canonical(group_by) else [group_by, macro_over]
+        (table,) = self._tables(metric_id, keys, needs=NEEDS)
+        rows = compare(
+            table,
+            model_pairs(table.columns["model_id"].occurring(), baseline_model_id, treatment_model_id),
+            group_by=group_by,
+            correction=str(getattr(p_value_correction, "value", p_value_correction)),
+            margin=margin,
+            level=level,
+            better=better,
+            macro_over=macro_over,
+        )
         return [row.plain(group_by) for row in rows]
 
     def compare(
@@ -204,14 +214,15 @@ class BenchmarkResult:
             ConfigError: an unknown trial, metric, slice, model or correction, fewer than two models, or nothing to pair.
         """
         from tripos.results.comparison import NEEDS, ComparisonTable, compare
+        from tripos.results.matching import model_pairs
         from tripos.results.score_table import order_of
 
         if trial_hash is not None and self._given is not None and trial_hash not in self._given:
             raise ConfigError(f"trial {trial_hash!r} is none of the {len(self.trial_hashes)} trials of these results")
         chosen = self if trial_hash is None else self._view(trial_hashes=[trial_hash])
-        tables = [table.where("slice_id", task_id, "task") for table in chosen._tables(metric_id, ["slice_id", *NEEDS], compared=True)]
-        models = sorted({str(label) for table in tables for label in table.columns["model_id"].occurring()})
-        pairs = _pairs(models, baseline_model_id, treatment_model_id)
+        tables = [table.where("slice_id", task_id, "task") for table in chosen._tables(metric_id, ["slice_id"], needs=NEEDS)]
+        models = {label for table in tables for label in table.columns["model_id"].occurring()}
+        pairs = model_pairs(models, baseline_model_id, treatment_model_id)
         rows = compare(tables, pairs, group_by="slice_id", correction=str(getattr(p_value_correction, "value", p_value_correction)))
         named = sorted(rows, key=lambda r: (order_of(r.task_id), r.metric_id, r.baseline_model_id, r.treatment_model_id))
         return ComparisonTable(named)
@@ -335,28 +346,19 @@ class BenchmarkResult:
 
     def report(self, *, p_value_correction: str = "holm") -> EvaluationReport:
         """Means by model, slice and metric, micro and macro averages over several slices, comparisons of several models, as tables."""
-        from tripos.results.evaluation_report import EvaluationReport
-        from tripos.results.table_text import label_simulated
+        from tripos.results.evaluation_report import report_of
 
-        main = self.aggregate(group_by=["model_id", "slice_id", "metric_id"])
-        tables = {"main_results": main}
-        if len({row["slice_id"] for row in main}) > 1:
-            tables["averages_over_slices"] = self.aggregate(group_by=["model_id", "metric_id"], macro_over="slice_id")
-        if len({row["model_id"] for row in main}) > 1:
-            metrics = sorted({row["metric_id"] for row in main})
-            first = "accuracy" if "accuracy" in metrics else metrics[0]
-            tables["paired_comparisons"] = self.paired_compare(metric_id=first, p_value_correction=p_value_correction)
-        labelled = {name: label_simulated(rows, self.simulated) for name, rows in tables.items()}
-        return EvaluationReport(labelled, {"benchmark_id": str(self.benchmark_id), **self.scope()})
+        return report_of(self, p_value_correction)
 
-    def _tables(self, metric_id: str | None, keys: Sequence[str], *, compared: bool = False) -> Iterator[ScoreTable]:
+    def _tables(self, metric_id: str | None, keys: Sequence[str], *, needs: Sequence[str] = ()) -> Iterator[ScoreTable]:
         if not isinstance(self.projection_repo, Projections):
             from tripos.results.repo_scores import tables_of_repo
 
-            wanted = keys[:1] if compared else keys
-            yield from tables_of_repo(self.projection_repo, metric_id, wanted, trial_hashes=self.trial_hashes, **self._layer())
+            yield from tables_of_repo(self.projection_repo, metric_id, keys, trial_hashes=self.trial_hashes, **self._layer())
             return
         repo = self.projection_repo
+        if needs:
+            keys = [*keys, *(name for name in needs if name not in map(canonical, keys))]
         for metric in repo.metrics(**self._layer()) if metric_id is None else [metric_id]:
             yield repo.table(
                 metric,
@@ -394,30 +396,5 @@ class BenchmarkResult:
         return self.projection_repo
 
     def _view(self, **changed: Any) -> BenchmarkResult:
-        same = {
-            "projection_repo": self.projection_repo,
-            "trial_hashes": self._given,
-            "transform_hashes": self.transform_hashes,
-            "evaluation_hashes": self.evaluation_hashes,
-            "active_transform_hash": self.active_transform_hash,
-            "active_evaluation_hash": self.active_evaluation_hash,
-            "benchmark_id": self.benchmark_id,
-            "slice_ids": self.slice_ids,
-            "prompt_variant_ids": self.prompt_variant_ids,
-        }
-        return BenchmarkResult(**same | changed)
-
-
-def _pairs(models: Sequence[str], baseline: str | None, treatment: str | None) -> list[tuple[str, str]]:
-    for name in (baseline, treatment):
-        if name is not None and name not in models:
-            raise ConfigError(unknown("model", name, models))
-    if len(models) < 2:
-        raise ConfigError(f"a comparison needs two models, these results have {', '.join(models) or 'none'}")
-    if baseline is not None and baseline == treatment:
-        raise ConfigError(f"{baseline!r} is compared with itself; the others are: {', '.join(m for m in models if m != baseline)}")
-    if baseline is not None:
-        return [(baseline, m) for m in models if m != baseline and treatment in (None, m)]
-    if treatment is not None:
-        return [(m, treatment) for m in models if m != treatment]
-    return list(combinations(models, 2))
+        same = {name: getattr(self, name) for name in _VIEWED}
+        return BenchmarkResult(**{"trial_hashes": self._given, **same, **changed})

@@ -17,11 +17,12 @@ from tripos.core.errors import ConfigError, unknown
 from tripos.results.corrections import adjust
 from tripos.results.direction import LESS, MORE
 from tripos.results.group_keys import OF_CANDIDATE, canonical
-from tripos.results.items import Codes, Floats, within_unit
+from tripos.results.macro_difference import macro_difference
+from tripos.results.matching import Match, Side, Units, matches
 from tripos.results.missing import Bounds, delta_bounds
-from tripos.results.paired import Paired, paired
-from tripos.results.rows import UnsupportedKey, has_unit
-from tripos.results.score_table import Column, ScoreTable, dense, order_of
+from tripos.results.paired import Paired
+from tripos.results.rows import UnsupportedKey
+from tripos.results.score_table import Column, ScoreTable, order_of
 from tripos.results.verdict import Verdict, verdict
 
 NEEDS = ("item_id", "prompt_variant_id", "cluster", "truncated")
@@ -194,7 +195,7 @@ def _both(match: Match, level: float, macro_over: str | None) -> list[_Compared]
     spans = [_bounds(tuple(side.where(match.parts == part) for side in match.sides)) for part in np.unique(match.parts)]
     ends = [span for span in spans if span is not None]
     span = (float(np.mean([e[0] for e in ends])), float(np.mean([e[1] for e in ends]))) if known and len(ends) == len(spans) else None
-    lost = ()
+    lost: tuple[str, ...] = ()
     if found is not None and found.missing:
         lost = (f"{found.missing} of {found.missing + found.parts} {macro_over} has no pair and is left out of the average",)
     return [micro, _Compared(match, found.pairs if found is not None else None, span, f"macro over {macro_over}", lost)]

@@ -32,13 +32,19 @@ class Contender(NamedTuple):
 
 
 def contend(
-    named: Sequence[str | ResultFile], metric: str, group_by: str, *, store: str, scores: str = DEFAULT, benchmark: str | None = None
+    named: Sequence[str | ResultFile],
+    metric: str,
+    *keys: str,
+    store: str,
+    scores: str = DEFAULT,
+    benchmark: str | None = None,
 ) -> tuple[ScoreTable, list[str], list[str]]:
     """(one table of all sides, their names in the order given, the simulated models among them).
 
     Args:
         named: a results file, `run:ID`, `model:NAME`, or a run id or model that the store knows. A model means the newest run of
             each of its configurations, of `benchmark` where one is given. Those of one model on different benchmarks are one side.
+        keys: what the comparison is grouped by, and averaged over.
         scores: the scoring of runs: `default`, a name or a hash.
 
     Raises:
@@ -46,7 +52,7 @@ def contend(
     """
     if scores != DEFAULT and all(_is_file(name) for name in named):
         raise ConfigError(f"--scores {scores} chooses a scoring of runs, and only files are compared: name the runs (run:ID) or models")
-    sides = _by_model([_contender(name, metric, group_by, store, scores, benchmark) for name in named])
+    sides = _by_model([_contender(name, metric, keys, store, scores, benchmark) for name in named])
     called = side_names([s.model for s in sides], [s.place for s in sides])
     tables = []
     for name, contender in zip(called, sides, strict=True):
@@ -73,24 +79,23 @@ def _by_model(contenders: Sequence[Contender]) -> list[Contender]:
     return sides
 
 
-def _contender(name: str | ResultFile, metric: str, group_by: str, store: str, scores: str, benchmark: str | None) -> Contender:
+def _contender(name: str | ResultFile, metric: str, keys: Sequence[str], store: str, scores: str, benchmark: str | None) -> Contender:
     if isinstance(name, ResultFile):
         if not name.records:
             raise ConfigError(f"{name.path} holds no record: there is nothing to compare")
-        table = table_of_file(name, metric, [group_by])
+        table = table_of_file(name, metric, keys)
         held = sorted(map(str, table.columns["benchmark_id"].occurring()))
         if benchmark not in (None, *held):
             raise ConfigError(f"{name.path}: {unknown('benchmark', str(benchmark), held)}")
         made_up = frozenset(str(r.get("model")) for r in name.records if r.get("simulated"))
         return Contender(name.model, name.path.stem, table, made_up)
     if _is_file(name):
-        return _contender(read_results(Path(name)), metric, group_by, store, scores, benchmark)
+        return _contender(read_results(Path(name)), metric, keys, store, scores, benchmark)
     runs = _of_store(name, store, scores, benchmark)
-    keys = [group_by, *NEEDS]
     models = {run.row.model for run in runs.runs}
     place = " ".join(run.row.run_id for run in runs.runs) if len(runs.runs) < 3 else f"{len(runs.runs)} runs"
     made_up = frozenset(run.row.model for run in runs.runs if run.row.simulated)
-    return Contender(" + ".join(sorted(models)), place, runs.table(metric, keys), made_up)
+    return Contender(" + ".join(sorted(models)), place, runs.table(metric, [*keys, *NEEDS]), made_up)
 
 
 def _is_file(name: str | ResultFile) -> bool:

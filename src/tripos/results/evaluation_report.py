@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tripos.results.artifacts import write_atomically
 from tripos.results.rows import Row
-from tripos.results.table_text import text_of_rows
+from tripos.results.table_text import label_simulated, text_of_rows
+
+if TYPE_CHECKING:
+    from tripos.results.benchmark_result import BenchmarkResult
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,20 @@ class EvaluationReport:
             write_atomically(file, text_of_rows(rows, "csv").encode())
             written.append(file)
         return written
+
+
+def report_of(result: BenchmarkResult, p_value_correction: str) -> EvaluationReport:
+    """What `BenchmarkResult.report` gives."""
+    main = result.aggregate(group_by=["model_id", "slice_id", "metric_id"])
+    tables = {"main_results": main}
+    if len({row["slice_id"] for row in main}) > 1:
+        tables["averages_over_slices"] = result.aggregate(group_by=["model_id", "metric_id"], macro_over="slice_id")
+    if len({row["model_id"] for row in main}) > 1:
+        metrics = sorted({row["metric_id"] for row in main})
+        first = "accuracy" if "accuracy" in metrics else metrics[0]
+        tables["paired_comparisons"] = result.paired_compare(metric_id=first, p_value_correction=p_value_correction)
+    labelled = {name: label_simulated(rows, result.simulated) for name, rows in tables.items()}
+    return EvaluationReport(labelled, {"benchmark_id": str(result.benchmark_id), **result.scope()})
 
 
 def _written(text: str, path: str | Path | None) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tripos.core.errors import ConfigError, unknown
 from tripos.results.direction import LESS
 from tripos.results.group_keys import OF_CANDIDATE, canonical
 from tripos.results.items import Codes, Floats, within_unit
@@ -123,7 +125,8 @@ def matches(
             label = groups.labels[groups.codes[units.group_rows[group]]]
             sources = units.clusters(rows[span])
             of_part = None if parts is None else parts[rows[span]]
-            in_pair.append(Match(table.metric_id, label, (before, after), (first, second), sources, of_part, bounded, lower_is_better, notes))
+            met = Match(table.metric_id, label, (before, after), (first, second), sources, of_part, bounded, lower_is_better, notes)
+            in_pair.append(met)
         found += sorted(in_pair, key=lambda match: order_of(match.group))
     return found
 
@@ -135,7 +138,7 @@ def _parts(table: ScoreTable, side: str, group: str, macro_over: str) -> Codes:
     if key in (side, "model_id", "metric_id", *OF_CANDIDATE):
         raise UnsupportedKey(f"Unsupported macro_over key: {macro_over}; it says nothing of the question. {hint}")
     if key == group:
-        raise UnsupportedKey(f"Unsupported macro_over key: {macro_over}; each group has only one of it, as the rows are grouped by it. {hint}")
+        raise UnsupportedKey(f"Unsupported macro_over key: {macro_over}; the rows are grouped by it, so each has only one. {hint}")
     item = [group, "benchmark_id", "item_id", "prompt_variant_id"]
     if len(table.combined([*item, key])[1]) > len(table.combined(item)[1]):
         raise UnsupportedKey(f"Unsupported macro_over key: {macro_over}; the answers to one record differ in it. {hint}")
@@ -164,3 +167,24 @@ def direction(table: ScoreTable, better: str | None = None) -> bool | None:
         return better == LESS
     known = table.values[~np.isnan(table.values)]
     return False if table.lower_is_better is None and within_unit(known) else table.lower_is_better
+
+
+def model_pairs(labels: Iterable[Any], baseline: str | None, treatment: str | None) -> list[tuple[str, str]]:
+    """(baseline, treatment) of the models that meet: all pairs, or those of one or two that are named.
+
+    Raises:
+        ConfigError: an unknown model, fewer than two, or one against itself.
+    """
+    models = sorted(map(str, labels))
+    for name in (baseline, treatment):
+        if name is not None and name not in models:
+            raise ConfigError(unknown("model", name, models))
+    if len(models) < 2:
+        raise ConfigError(f"a comparison needs two models, these results have {', '.join(models) or 'none'}")
+    if baseline is not None and baseline == treatment:
+        raise ConfigError(f"{baseline!r} is compared with itself; the others are: {', '.join(m for m in models if m != baseline)}")
+    if baseline is not None:
+        return [(baseline, m) for m in models if m != baseline and treatment in (None, m)]
+    if treatment is not None:
+        return [(m, treatment) for m in models if m != treatment]
+    return list(combinations(models, 2))

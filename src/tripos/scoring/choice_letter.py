@@ -308,7 +308,7 @@ def _said_backwards(text: str, options: _Options) -> Extraction | None:
         for match in _BACKWARDS.finditer(text)
         if match["letter"] in options.valid
         and not _is_denied(text, match.start("letter"))
-        and (match["named"] or not match["bare"])  # "A is right": who knows what A is
+        and (match["named"] or not match["bare"] or text[match.start("letter") - 1] in "([")  # "A is right": who knows what A is
     }
     if len(said) > 1:
         return Extraction(how=f"several letters: {', '.join(sorted(said))}", ambiguous=True)

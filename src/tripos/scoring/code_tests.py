@@ -6,7 +6,7 @@ early exit) it can only claim a value, and the right value is what it was asked 
 
     checks = [Check("add", [2, 3], expected=5), Check("add", ["a", 1], raises="TypeError")]
     report = await run_checks(sandbox, extract_code(answer.text) or "", checks)
-    report.pass_rate, report.passed, report.results[0].reason
+    report.passed, report.results[0].reason
 """
 
 from __future__ import annotations
@@ -106,11 +106,6 @@ class TestReport:
     def passed(self) -> bool:
         """Every check passed, and there was at least one."""
         return bool(self.results) and all(r.passed for r in self.results)
-
-    @property
-    def pass_rate(self) -> float | None:
-        """Share of checks that passed; None without checks."""
-        return sum(r.passed for r in self.results) / len(self.results) if self.results else None
 
 
 def extract_code(text: str) -> str | None:

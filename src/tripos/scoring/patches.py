@@ -75,7 +75,8 @@ def find_patch(text: str) -> tuple[str | None, str]:
     found = _DIFF.search(text)
     if found is None:
         return None, "no unified diff"
-    return _ended(_cut(text[found.start() :])), "bare diff"
+    body = _cut(text[found.start() :])
+    return _ended(body, to_the_end=text.endswith(body)), "bare diff"
 
 
 def files_of(patch: str) -> set[str]:
@@ -98,28 +99,35 @@ def _tagged(text: str) -> list[str]:
 
 def _fenced(text: str) -> list[str]:
     """Bodies of fences that hold a diff. A fence ends at its own indentation: ` ``` ` inside a diff is a line of context."""
-    bodies: list[str] = []
+    bodies: list[tuple[str, bool]] = []
     opened: re.Match[str] | None = None
     body: list[str] = []
     for line in [*text.split("\n"), None]:
         if opened is None:
             opened, body = (_FENCE.match(line) if line is not None else None), []
         elif line is None or line.rstrip() == opened[1] + opened[2]:
-            bodies.append("\n".join(each.removeprefix(opened[1]) for each in body))
+            bodies.append(("\n".join(each.removeprefix(opened[1]) for each in body), line is None))
             opened = None
         else:
             body.append(line)
-    return [_ended(body) for body in bodies if _DIFF.search(body)]
+    return [_ended(body, to_the_end=cut_off) for body, cut_off in bodies if _DIFF.search(body)]
 
 
-def _ended(patch: str) -> str:
+def _ended(patch: str, *, to_the_end: bool = False) -> str:
+    """The diff without blank lines behind it, but for the blank context that its last hunk counts.
+
+    Args:
+        to_the_end: it ends where the answer ends, which was stripped of blanks.
+    """
     found = _DIFF.search(patch)
-    lines = patch[found.start() if found else 0 :].rstrip("\n").split("\n")
-    return "\n".join([*lines, *[" "] * _missing(lines)]) + "\n"
+    body = patch[found.start() if found else 0 :]
+    kept = body.rstrip("\n")
+    missing = _missing(kept.split("\n"))
+    return kept + "\n" + " \n" * (missing if to_the_end or missing <= len(body) - len(kept) else 0)
 
 
 def _missing(lines: Sequence[str]) -> int:
-    """How many lines of blank context, which stripping took away, the last hunk has not, by its own count."""
+    """How many lines of context the last hunk lacks, by its own count."""
     last = max((at for at, line in enumerate(lines) if _HUNK.match(line)), default=None)
     hunk = _HUNK.match(lines[last]) if last is not None else None
     if last is None or hunk is None:
