@@ -310,6 +310,10 @@ def test_unknown_benchmarks_load_and_are_told_at_plan_time(tmp_path: Path) -> No
         (LEAST + 'agent = "simple"\n', "b: `agent` and `tools` have no effect with the direct backend"),
         (LEAST.replace('"m"', '"m"\nengine = "vllm"\nprovider = "openai"'), "m: `provider` has no effect with engine 'vllm'"),
         (
+            LEAST.replace('"m"', '"m"\nengine = "simulated"\nbase_url = "http://x"'),
+            "m: `base_url` has no effect with engine 'simulated', which asks nobody",
+        ),
+        (
             LEAST.replace('"m"', '"m"\nparam_count_b = 8\nactive_params_b = 80'),
             "m: `active_params_b` (80) is more than `param_count_b` (8)",
         ),

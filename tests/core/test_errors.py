@@ -23,7 +23,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_or_with_all() -> None:
     assert unknown("benchmark", "mmlu_pro", NAMES) == "unknown benchmark 'mmlu_pro'; did you mean 'mmlu-pro'?"
     assert unknown("benchmark", "zzz", ["b", "a"]) == "unknown benchmark 'zzz'; choose one of: a, b"
     assert unknown("benchmark", "zzz", [f"n{i:02}" for i in range(30)]).endswith("n19, …")
-    assert unknown("benchmark", "zzz", []).endswith("(none are registered)")
+    assert unknown("benchmark", "zzz", []).endswith("(there are none)")
 
 
 @given(st.text(), st.lists(st.text(), max_size=5))

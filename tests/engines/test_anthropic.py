@@ -301,6 +301,23 @@ async def test_an_answer_that_takes_too_long_times_out(stream: bool) -> None:
     assert (caught.value.kind, caught.value.retryable) == ("timeout", True)
 
 
+async def test_a_proxy_of_the_environment_is_used_for_other_machines_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with (
+        serving({"http://model.invalid/v1/messages": [Reply(body=answer())]}) as proxy,
+        serving({"/v1/messages": [Reply(body=answer())]}) as server,
+    ):
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for url in ("http://model.invalid", server.url):
+            engine = Anthropic(EngineSettings(model="claude-haiku-4-5", base_url=url, api_key="k"))
+            assert (await engine.generate(ASK, PARAMS)).text
+            await engine.close()
+    assert [a.path.startswith("http://model.invalid/") for a in proxy.asked] == [True]
+    assert len(server.asked) == 1
+
+
 async def test_nobody_listens() -> None:
     with serving({}) as gone:
         pass

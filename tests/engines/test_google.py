@@ -257,6 +257,23 @@ async def test_an_answer_that_takes_too_long_times_out(stream: bool) -> None:
     assert (error.kind, error.retryable) == ("timeout", True)
 
 
+async def test_a_proxy_of_the_environment_is_used_for_other_machines_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with (
+        serving({"http://model.invalid": [Reply(body=answer({"text": "a"}))]}) as proxy,
+        serving({"/": [Reply(body=answer({"text": "a"}))]}) as server,
+    ):
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for url in ("http://model.invalid", server.url):
+            engine = Google(EngineSettings(model=MODEL, base_url=url, api_key="k"))
+            assert (await engine.generate(ASK, PARAMS)).text
+            await engine.close()
+    assert [a.path.startswith("http://model.invalid/") for a in proxy.asked] == [True]
+    assert len(server.asked) == 1
+
+
 async def test_nobody_listens() -> None:
     with serving({}) as gone:
         pass

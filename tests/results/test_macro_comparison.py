@@ -123,6 +123,20 @@ def test_subjects_that_share_passages_are_less_sure(tmp_path: Path) -> None:
     assert width[0] > 1.5 * width[1]
 
 
+def test_a_subject_of_a_single_source_widens_the_interval_and_does_not_undo_it() -> None:
+    from tripos.results.macro_difference import macro_difference
+
+    before, after = np.zeros(404), np.concatenate([np.ones(400), [1.0, 0.0, 1.0, 0.0]])
+    parts = np.concatenate([np.arange(400) % 8, [8, 8, 9, 9]])
+    sources = np.concatenate([np.arange(400), [400, 400, 401, 401]])
+    found = macro_difference(before, after, parts, sources)
+    assert found is not None and found.parts == 10 and found.pairs.lower is not None
+    assert found.pairs.delta == pytest.approx(0.9) and 0.7 < found.pairs.lower < 0.8
+    unbounded = macro_difference(before * 9, after * 9, parts, sources, bounded=False)
+    assert unbounded is not None and unbounded.pairs.lower is None and unbounded.pairs.p_value == 1.0
+    assert "single" in unbounded.pairs.notices[0], "of seconds nobody knows how far another source lies"
+
+
 def test_a_subject_without_pairs_is_left_out_and_said(tmp_path: Path) -> None:
     write_run(tmp_path / "t.db", "a", [Made(f"r{i}", float(i % 2), subject="s" if i < 9 else "lost", failed=i >= 9) for i in range(12)])
     write_run(tmp_path / "t.db", "b", [Made(f"r{i}", 1.0, subject="s" if i < 9 else "lost") for i in range(12)])

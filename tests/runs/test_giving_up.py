@@ -81,3 +81,14 @@ def test_one_run_that_is_given_up_does_not_stop_the_others(tmp_path: Path) -> No
     assert run.returncode == 1, run.stderr
     assert "given_up" in run.stdout and "complete" in run.stdout
     assert "were not asked" in run.stdout, "the table of a suite says it too"
+
+
+def test_a_recording_without_many_answers_in_a_row_is_no_dead_server(tmp_path: Path) -> None:
+    with fake_server() as server:
+        part = write_questions(tmp_path / "part.jsonl", 20, start=80)
+        assert tripos(*quiz(part, server.url, "-o", "recorded.jsonl"), cwd=tmp_path).returncode == 0
+        data = write_questions(tmp_path / "quiz.jsonl", 100)
+        run = tripos(*quiz(data, server.url, "-w", "4", "--replay", "recorded.jsonl"), cwd=tmp_path)
+    said = summary(tmp_path / "out.jsonl")
+    assert (run.returncode, said["status"]) == (1, "partial"), run.stderr
+    assert (said["scored_samples"], said["outcomes"]["infrastructure_failed"], said["not_reached"]) == (20, 80, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,3 +58,10 @@ def test_any_text_can_be_shown_and_nothing_is_added(text: str) -> None:
     shown = visible(text)
     assert len(shown) <= len(text)
     assert visible(shown) == shown
+
+
+@pytest.mark.parametrize("mark", ["<think>", "</think>", "[THINK]", "`<think>`", "<", "["])
+def test_padding_with_marks_costs_no_time(mark: str) -> None:
+    began = time.thread_time()
+    visible(mark * 50_000)
+    assert time.thread_time() - began < 2

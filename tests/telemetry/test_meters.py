@@ -60,7 +60,7 @@ class TestRapl:
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
     def test_a_counter_for_root_only_names_the_command(self, tmp_path: Path) -> None:
-        PowercapTree(tmp_path).domain("intel-rapl:0", "package-0").chmod(0o400)
+        PowercapTree(tmp_path).domain("intel-rapl:0", "package-0").chmod(0)
         self._refused(tmp_path)
 
     def test_an_unreadable_counter_names_the_command(self, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ _how = group_of(
     _o("--rule", type=click.Choice(["calibrated", "dtype", "strict"]), default="calibrated", show_default=True, help="When outputs agree."),
     _o("--rtol", type=click.FloatRange(min=0), help="Relative tolerance instead of the rule's."),
     _o("--atol", type=click.FloatRange(min=0), help="Absolute tolerance instead of the rule's."),
-    _o("--input-sets", type=click.IntRange(min=1), default=3, show_default=True, help="Sets of inputs that a kernel must be right on."),
+    _o("--input-sets", type=click.IntRange(1, 100), default=3, show_default=True, help="Sets of inputs that a kernel must be right on."),
     _o("--seed", type=int, default=42, show_default=True, help="Of weights and checked inputs."),
     _o("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Cores that kernel and baseline may use."),
     _o("--budget", type=click.FloatRange(min=0.05), default=2.0, show_default=True, help="Seconds of measuring a kernel."),

@@ -88,6 +88,8 @@ def remarks(suite: SuiteSpec) -> list[str]:
             said.append(f'{run.benchmark}: `agent` and `tools` have no effect with the direct backend; set backend = "agent"')
         if run.model.provider and run.model.engine != "cloud":
             said.append(f"{run.model.name}: `provider` has no effect with engine {run.model.engine!r}; it chooses among cloud providers")
+        if run.model.base_url and run.model.engine in ("simulated", "replay"):
+            said.append(f"{run.model.name}: `base_url` has no effect with engine {run.model.engine!r}, which asks nobody")
         if run.attempts > 1 and run.params.temperature == 0:
             said.append(f"{run.benchmark}: {run.attempts} attempts at temperature 0 ask for the same answer again; set a temperature")
         active, total = run.model.active_params_b, run.model.param_count_b
@@ -187,9 +189,7 @@ def _narrowed(runs: Iterable[RunSpec], model: str | None, benchmark: str | None,
     if model is not None and model not in models:
         raise ConfigError(f"{file}: {unknown('model', model, models)} (a model that is not in the suite runs without the file)")
     if benchmark is not None and benchmark not in keys:
-        raise ConfigError(
-            f"{file}: {unknown('benchmark', benchmark, keys)} (a benchmark that is not in the suite runs without the file)"
-        )
+        raise ConfigError(f"{file}: {unknown('benchmark', benchmark, keys)} (a benchmark that is not in the suite runs without the file)")
     kept = [run for run in kept if model in (None, run.model.name) and benchmark in (None, run.benchmark)]
     names = list(dict.fromkeys(run.model.name for run in kept))
     kept = [run for run in kept if (model_filter or "") in run.model.name]

@@ -121,4 +121,4 @@ def unknown(what: str, value: str, options: Iterable[str]) -> str:
     if guess is not None:
         return f"unknown {what} {value!r}; did you mean {guess!r}?"
     listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
-    return f"unknown {what} {value!r}; choose one of: {listed or '(none are registered)'}"
+    return f"unknown {what} {value!r}; choose one of: {listed or '(there are none)'}"

@@ -27,6 +27,7 @@ from tripos.engines.hosted import (
     account_id,
     arguments_object,
     fault,
+    is_here,
     missing_key,
     missing_package,
     not_listed,
@@ -46,6 +47,7 @@ _FINISH = {
 }
 _STREAM_STATUS = {"rate_limit_error": 429, "overloaded_error": 529, "authentication_error": 401, "invalid_request_error": 400}
 _NOT_TAKEN = re.compile(r"deprecated|not supported|unsupported|cannot both|does not support|may only be set|non-default", re.I)
+_NO_PROXY = dict.fromkeys(("all://", "http://", "https://"))  # the SDK asks the environment even where it is told not to trust it
 
 
 @engine("anthropic")
@@ -81,6 +83,7 @@ class Anthropic:
                 max_retries=0,
                 timeout=anthropic.Timeout(self.settings.timeout_seconds, read=silence, connect=20.0),
                 default_headers=headers,
+                http_client=anthropic.DefaultAsyncHttpxClient(mounts=_NO_PROXY) if is_here(self.url) else None,
             )
         return self._sdk
 

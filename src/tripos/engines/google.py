@@ -25,6 +25,7 @@ from tripos.engines.hosted import (
     account_id,
     arguments_object,
     fault,
+    is_here,
     missing_key,
     missing_package,
     not_listed,
@@ -66,7 +67,8 @@ class Google:
                 raise missing_package(self.key, error) from error
             silence = self.settings.stall_seconds if self.settings.stream else self.settings.timeout_seconds
             limits = httpx2.Limits(max_connections=None, max_keepalive_connections=512)
-            self._pool = _pool_class()(timeout=httpx2.Timeout(self.settings.timeout_seconds, read=silence, connect=20.0), limits=limits)
+            timeout = httpx2.Timeout(self.settings.timeout_seconds, read=silence, connect=20.0)
+            self._pool = _pool_class()(timeout=timeout, limits=limits, trust_env=not is_here(self.url))
             options = types.HttpOptions(base_url=self.url, httpx_async_client=self._pool, retry_options=types.HttpRetryOptions(attempts=1))
             self._sdk = genai.Client(api_key=self._api_key, enterprise=False, http_options=options)
         return self._sdk

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from tripos.core.errors import ConfigError, EngineError, ErrorKind, unknown
 
@@ -32,6 +33,12 @@ def fault(where: str, status: int, words: str, headers: Mapping[str, str] | None
         status=status,
         retry_after_seconds=retry_after_seconds(headers or {}) if retryable else None,
     )
+
+
+def is_here(url: str | None) -> bool:
+    """Whether a server is on this machine: no proxy of the environment leads there."""
+    host = urlsplit(url or "").hostname or ""
+    return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

@@ -22,7 +22,7 @@ from tripos.core.secret import without_password
 from tripos.engines.chat_completion import Body, assemble, completion_of, read, words_of
 from tripos.engines.discovery import api_key_for, default_base_url
 from tripos.engines.engine import EngineSettings, Preflight, engine
-from tripos.engines.hosted import fault, missing_key
+from tripos.engines.hosted import fault, is_here, missing_key
 from tripos.engines.prices import cost_usd
 
 _HOSTED = "https://api.openai.com/"
@@ -65,7 +65,7 @@ class OpenAICompatible:
             builder = ClientBuilder().default_headers(headers).connect_timeout(timedelta(seconds=20)).timeout(limit).follow_redirects(False)
             if self.settings.stream:  # a whole answer that is not streamed may be silent for long: that is no stall
                 builder = builder.read_timeout(timedelta(seconds=self.settings.stall_seconds))
-            if _is_here(self.url):
+            if is_here(self.url):
                 builder = builder.no_proxy()
             self._client = builder.build()
         return self._client
@@ -190,11 +190,6 @@ def normalise(url: str) -> str:
         shown = without_password(re.sub(r"[?#].*", "?…", url))
         raise ConfigError(f"base URL {shown!r} cannot be used; write for example http://localhost:8000/v1")
     return re.sub(r"(/v1)+$", "/v1", bare) if parts.path else f"{bare}/v1"
-
-
-def _is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")
 
 
 def _header_safe(api_key: str, shown: str) -> str:

@@ -73,7 +73,7 @@ def ranks(board: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def _name(entry: dict[str, Any]) -> str:
-    return entry["team_name"] + (" (simulated)" if entry["simulated"] else "")
+    return f"{entry['team_name']}{' (simulated)' if entry['simulated'] else ''}"
 
 
 def _ranking(board: dict[str, Any]) -> str:

@@ -22,7 +22,8 @@ table { border-collapse: collapse; font-size: 14px }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e3e7ec }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 .notice { background: #fff6dd; border-left: 4px solid #d9a400; padding: .4rem .8rem; margin: .4rem 0 }
-svg { display: block; max-width: 100%; height: auto } svg text { font: 13px system-ui, sans-serif } .scroll { overflow-x: auto }
+svg { display: block; margin: .6rem 0; max-width: 100%; min-width: 28rem; height: auto }
+svg text { font: 13px system-ui, sans-serif } .scroll { overflow-x: auto }
 th, td { white-space: nowrap }
 @media (prefers-color-scheme: dark) {
   body { background: #14181e; color: #dde3ea } th, td { border-color: #2c333d } .notice { background: #3a3115 } svg text { fill: #dde3ea }
@@ -121,7 +122,7 @@ def _forest(title: str, points: Sequence[tuple[str, Any, Any, Any]], low: float,
             marks.append(f'<line x1="{x(lower)}" x2="{x(upper)}" y1="{y}" y2="{y}" stroke="#2f6fb5" stroke-width="3"/>')
         marks.append(f'<circle cx="{x(value)}" cy="{y}" r="5" fill="#2f6fb5"/>')
     size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
-    return f'<svg role="img" aria-label="{_text(title)}" {size}>{"".join(marks)}</svg>'
+    return f'<div class="scroll"><svg role="img" aria-label="{_text(title)}" {size}>{"".join(marks)}</svg></div>'
 
 
 def _text(value: Any) -> str:

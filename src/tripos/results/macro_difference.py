@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tripos.results.distributions import normal_cdf, normal_quantile
-from tripos.results.items import Codes, Floats
+from tripos.results.intervals import constant_bound
+from tripos.results.items import Codes, Floats, within_unit
 from tripos.results.macro import Macro, macro_average, shared_sources
 from tripos.results.paired import Paired, paired
 
@@ -44,12 +45,13 @@ def macro_difference(
         before, after, clusters, level, bounded: as of `paired`, an item a place.
         parts: the number of each item's part.
     """
+    within = within_unit(before[~np.isnan(before)]) and within_unit(after[~np.isnan(after)]) if bounded is None else bounded
     found: list[Paired] = []
     differences, sources = [], []
     numbers = np.unique(parts)
     for number in numbers:
         here = parts == number
-        own = paired(before[here], after[here], None if clusters is None else clusters[here], level=level, bounded=bounded)
+        own = paired(before[here], after[here], None if clusters is None else clusters[here], level=level, bounded=within)
         if own is None:
             continue
         found.append(own)
@@ -57,16 +59,23 @@ def macro_difference(
         differences.append(after[measured] - before[measured])
         sources.append(np.arange(len(parts))[measured] if clusters is None else clusters[measured])
     inflation = shared_sources(differences, sources) if clusters is not None else 1.0
-    macro = macro_average([_Part(p.delta, p.stderr, p.lower, p.upper) for p in found], inflation=inflation)
+    macro = macro_average([_part(p, level, bounded=within) for p in found], inflation=inflation)
     if macro is None:
         return None
     return MacroDifference(_joined(found, macro, level), len(found), len(numbers) - len(found))
 
 
+def _part(own: Paired, level: float, *, bounded: bool) -> _Part:
+    """A part of a single source has no interval; of scores within 0..1 it gets that of a single item."""
+    if own.lower is None and bounded:
+        return _Part(own.delta, own.stderr, *constant_bound(own.delta, -1.0, 1.0, 1, level))
+    return _Part(own.delta, own.stderr, own.lower, own.upper)
+
+
 def _joined(found: list[Paired], macro: Macro, level: float) -> Paired:
     p_value = _p_value(macro, level)
     known = p_value is not None
-    notice = "a part with a single pair has no interval, so their average has none"
+    notice = "a part with a single item or source has no interval, so their average has none"
     return Paired(
         n_pairs=sum(p.n_pairs for p in found),
         n_missing=sum(p.n_missing for p in found),

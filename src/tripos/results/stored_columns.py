@@ -134,8 +134,7 @@ def _keys(joined: str | None, count: int) -> Keys:
         packed = bytes.fromhex(text)
     except ValueError:
         packed = b""
-    between = np.frombuffer(text.encode(), np.uint8)[_DIGITS :: _DIGITS + 1]
-    if len(packed) * 2 != count * _DIGITS or len(between) != count - 1 or (between != ord(" ")).any():
+    if len(packed) * 2 != count * _DIGITS or text[_DIGITS :: _DIGITS + 1] != " " * (count - 1):
         raise StoreError(f"candidate ids must have {_DIGITS} hexadecimal digits, found others: run `tripos store verify`")
     return np.frombuffer(packed, "S16")
 

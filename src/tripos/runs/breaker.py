@@ -12,6 +12,7 @@ from typing import get_args
 
 from tripos.core.errors import EngineError, ErrorKind
 from tripos.core.records import Completion, GenerationParams, Message
+from tripos.engines.endpoint import Endpoint
 
 OF_SAMPLE = frozenset({"bad_request", "context_length", "tool"})
 """What can be the fault of a single prompt, however many of them follow each other (a content filter, a long document)."""
@@ -68,6 +69,11 @@ class Breaker:
     def plain(self) -> dict[str, str | int] | None:
         """As the summary has it; None where it did not trip."""
         return {"in_a_row": self.in_a_row, "kind": self.kind, "error": self.error} if self.tripped else None
+
+
+def breaker_of(endpoint: Endpoint, after: int) -> Breaker:
+    """The breaker of a run on an endpoint. A recording that lacks an answer says nothing of the next one: it is never given up."""
+    return Breaker(0 if endpoint.engine.key == "replay" else after, lambda: endpoint.counters.succeeded)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tripos.core.errors import ConfigError, TriposError, unknown
 from tripos.core.identity import canonical, digest, settings_of
 from tripos.core.records import GenerationParams, Message, Sample
 from tripos.engines.endpoint import Endpoint
-from tripos.runs.breaker import Breaker, Guarded
+from tripos.runs.breaker import Guarded, breaker_of
 from tripos.runs.endpoints import Endpoints
 from tripos.runs.selection import Selection, select
 from tripos.runs.spec import RunSpec
@@ -262,5 +262,5 @@ async def _judge(spec: RunSpec, endpoints: Endpoints, *, optional: bool) -> Judg
         endpoints.warnings.append(f"{spec.benchmark}: no judge for unclear answers, they count as wrong_format ({error})")
         return None
     params = GenerationParams(temperature=spec.judge.temperature, max_tokens=spec.judge.max_tokens)
-    ask = Guarded(endpoint.generate, Breaker(spec.give_up_after, lambda: endpoint.counters.succeeded))
+    ask = Guarded(endpoint.generate, breaker_of(endpoint, spec.give_up_after))
     return Judge(ask=ask, model=spec.judge.model.name, params=params)

@@ -20,7 +20,7 @@ from tripos.core.errors import BudgetExhausted, EngineError, StoreError, TriposE
 from tripos.core.identity import digest, settings_of
 from tripos.engines.endpoint import Counters
 from tripos.engines.limiter import CEILING
-from tripos.runs.breaker import Breaker
+from tripos.runs.breaker import Breaker, breaker_of
 from tripos.runs.endpoints import Endpoints
 from tripos.runs.feed import Feed
 from tripos.runs.graders import Graders, wait_for_all
@@ -113,7 +113,7 @@ class Runner:
     async def _run(self, plan: Plan, telemetry: Measuring | None) -> RunResult:
         spec, path = plan.spec, plan.spec.output_path()
         until = await asyncio.to_thread(self._until, plan, spec.until) if spec.until is not None else None
-        stopping = Stopping(self.control, Breaker(spec.give_up_after, lambda: plan.endpoint.counters.succeeded), until)
+        stopping = Stopping(self.control, breaker_of(plan.endpoint, spec.give_up_after), until)
         _log.debug("run %s: %d planned, endpoint %s, overlay %s", plan.run_id, plan.planned, plan.endpoint.engine.endpoint_id, plan.overlay)
         header = Header(
             benchmark=spec.benchmark, model=spec.model.name, backend=spec.backend, run_id=plan.run_id, seed=spec.seed, hardware=spec.model

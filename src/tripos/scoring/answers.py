@@ -9,18 +9,12 @@ from typing import ClassVar
 from tripos.core.records import Extraction, Sample
 from tripos.scoring.scorer import transform
 
-_OPENS = r"(?:<(?:think|thinking|reasoning|thoughts?|seed:think)>|\[THINK\]|◁think▷|<\|begin_of_thought\|>)"
-_CLOSES = r"(?:</(?:think|thinking|reasoning|thoughts?|seed:think)>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>)"
-
-
-def _unquoted(mark: str) -> str:
-    """The mark, unless it stands in quotes: then it is spoken about."""
-    return rf"(?:(?<![`'\"]){mark}|{mark}(?![`'\"]))"
-
-
-_THINK = re.compile(rf"{_unquoted(_OPENS)}.*?{_unquoted(_CLOSES)}", re.DOTALL | re.IGNORECASE)
-_UNOPENED = re.compile(rf"\A.*{_unquoted(_CLOSES)}", re.DOTALL | re.IGNORECASE)
-_UNCLOSED = re.compile(rf"{_unquoted(_OPENS)}.*\Z", re.DOTALL | re.IGNORECASE)
+_MARK = re.compile(
+    r"<(?P<xml>/?)(?:think|thinking|reasoning|thoughts?|seed:think)>|\[(?P<bracket>/?)THINK\]|◁(?P<triangle>/?)think▷"
+    r"|<\|(?P<token>begin|end)_of_thought\|>",
+    re.IGNORECASE,
+)
+_QUOTES = ("`", "'", '"')
 
 
 def visible(text: str) -> str:
@@ -28,9 +22,18 @@ def visible(text: str) -> str:
 
     Known are the marks of several families of models. One in quotes is spoken about and hides nothing.
     """
-    if not any(first in text for first in "<[◁"):
-        return text.strip()
-    return _UNCLOSED.sub("", _UNOPENED.sub("", _THINK.sub("", text))).strip()
+    shown: list[str] = []
+    at, hidden = 0, False
+    for mark in _MARK.finditer(text):
+        if text[mark.start() - 1 : mark.start()] in _QUOTES and text[mark.end() : mark.end() + 1] in _QUOTES:
+            continue
+        if mark.group(mark.lastgroup or 0) in ("/", "end"):
+            shown = shown if hidden else []  # what was never opened began with the text
+            at, hidden = mark.end(), False
+        elif not hidden:
+            shown.append(text[at : mark.start()])
+            hidden = True
+    return "".join(shown if hidden else [*shown, text[at:]]).strip()
 
 
 @transform("visible_text")
