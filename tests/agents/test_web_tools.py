@@ -161,6 +161,7 @@ def test_search_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # no proxy leads to a server of this machine
     monkeypatch.setenv("TAVILY_API_KEY", "tvly-canary")
     toolbox = Toolbox(["web_search"])
     hits = {"results": [{"title": "Tripos", "url": "http://t.org", "content": "an examination", "score": 0.9}]}

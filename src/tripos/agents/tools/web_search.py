@@ -9,6 +9,7 @@ import msgspec
 
 from tripos.agents.tool import ToolError, tool
 from tripos.core.errors import ConfigError
+from tripos.engines.hosted import is_here
 
 URL = "https://api.tavily.com"
 MOST = 20
@@ -48,7 +49,8 @@ async def web_search(query: str, results: int = 5) -> str:
     if not 1 <= results <= MOST or not query.strip():
         raise ToolError(f"a query and 1 to {MOST} results are needed, got {query!r} and {results}")
     url = os.environ.get("TAVILY_BASE_URL", URL).rstrip("/") + "/search"
-    async with ClientBuilder().timeout(timedelta(seconds=30)).build() as client:
+    builder = ClientBuilder().timeout(timedelta(seconds=30))
+    async with (builder.no_proxy() if is_here(url) else builder).build() as client:
         request = client.post(url).header("Authorization", f"Bearer {_key()}").body_json({"query": query, "max_results": results})
         response = await request.build().send()
         data = bytes(await response.bytes())
