@@ -20,7 +20,7 @@ from tripos.kernels.targets import resolve_target
 
 
 def _plan(root: Path, mode: str = "correctness") -> assess.Assessment:
-    timing = None if mode == "correctness" else Timing(budget_seconds=0.2)
+    timing = None if mode == "correctness" else Timing(budget_seconds=0.2, most_rounds=5)
     return plan(root, resolve_target("cpu"), Settings(mode=mode, pass_n=1), Conditions(timing=timing))
 
 

@@ -16,7 +16,7 @@ from tripos.core.errors import ConfigError
 from tripos.kernels.evaluate import RULES, Conditions, Evaluator, _Device, evaluate_all
 from tripos.kernels.isolation.box import Box, Job, Timing
 
-QUICK = Conditions(timing=Timing(budget_seconds=0.2))
+QUICK = Conditions(timing=Timing(budget_seconds=0.2, most_rounds=5))
 ABOUT = {"tier": "t1", "case_name": "scale"}
 
 

@@ -68,7 +68,7 @@ def simulated(source: random.Random, shift: float, spread: float, outliers: floa
         return math.exp(here + source.gauss(0, spread) + (source.random() < outliers) * source.gauss(0, 6 * spread))
 
     rounds: list[list[float]] = []
-    while wants_more(rounds):
+    while wants_more(rounds, 10):
         here = source.gauss(0, shift)
         rounds.append([ratio(here) for _ in range(pairs)])
     return rounds
@@ -76,8 +76,9 @@ def simulated(source: random.Random, shift: float, spread: float, outliers: floa
 
 def test_five_rounds_more_are_wanted_where_five_are_noisy() -> None:
     quiet, wild = [[1.0], [1.001], [0.999], [1.0], [1.0]], [[1.0], [1.5], [0.7], [1.0], [1.2]]
-    assert all(wants_more(quiet[:count]) for count in range(5)) and not wants_more(quiet)
-    assert all(wants_more(wild + quiet[:count]) for count in range(5)) and not wants_more(wild + quiet)
+    assert all(wants_more(quiet[:count], 10) for count in range(5)) and not wants_more(quiet, 10)
+    assert all(wants_more(wild + quiet[:count], 10) for count in range(5)) and not wants_more(wild + quiet, 10)
+    assert not wants_more(wild, 5) and wants_more(wild[:4], 5)
 
 
 @pytest.mark.parametrize(

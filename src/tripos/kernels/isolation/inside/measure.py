@@ -19,7 +19,7 @@ import torch
 from . import compare, window
 from .descriptions import difference, dtype_of, likeness, shown, span, tensors
 from .held import Failed, Held
-from .pairs import MOST_ROUNDS, ROUNDS, Speedup, median, settled, speedup, wants_more
+from .pairs import ROUNDS, Speedup, median, settled, speedup, wants_more
 from .window import FIRST_SLOT, Look, Plan, Side
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[
     fresh = True
     while True:
         rounds: list[list[float]] = []
-        while wants_more(rounds) and not _out_of_time(evaluation, len(rounds)):
+        while wants_more(rounds, timing["most_rounds"]) and not _out_of_time(evaluation, len(rounds)):
             if not fresh and not _is_dear(evaluation):
                 evaluation.end(candidate)
                 candidate = evaluation.candidate(carried)
@@ -78,9 +78,9 @@ def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[
 
 def _is_dear(evaluation: Evaluation) -> bool:
     """Whether building the candidate again for each round would take long, or more than it may take in all."""
-    limits = evaluation.job["deadlines"]
-    most = min(DEAR_SECONDS, float(limits["load"]) / (2 * MOST_ROUNDS), float(limits["build"]) / (2 * MOST_ROUNDS))
-    return evaluation.candidate_seconds > most
+    limits: dict[str, float] = evaluation.job["deadlines"]
+    share: float = min(limits["load"], limits["build"]) / (2 * evaluation.job["timing"]["most_rounds"])
+    return evaluation.candidate_seconds > min(DEAR_SECONDS, share)
 
 
 def _out_of_time(evaluation: Evaluation, rounds: int) -> bool:

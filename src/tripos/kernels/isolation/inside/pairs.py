@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ROUNDS = 5
-MOST_ROUNDS = 2 * ROUNDS  # of a measurement that would be noisy otherwise
 NOISY_WIDTH = 0.10  # of the interval, relative to the speedup: wider is `noisy`
 # Two-sided quantiles of Student's t for 1, 2, … degrees of freedom: 95 % up to five rounds; 97.5 % beyond, where there was a look before.
 T_QUANTILES = (12.7062, 4.3027, 3.1824, 2.7764, 3.1634, 2.9687, 2.8412, 2.7515, 2.685)
@@ -53,12 +52,12 @@ def speedup(rounds: Sequence[Sequence[float]]) -> Speedup:
     return Speedup(math.exp(mean), low, high, pairs, count)
 
 
-def wants_more(rounds: Sequence[Sequence[float]]) -> bool:
-    """Whether another round is to be measured: up to five, and five more if what these say is noisy.
+def wants_more(rounds: Sequence[Sequence[float]], most: int) -> bool:
+    """Whether another round is to be measured: up to five, and up to `most` if what these say is noisy.
 
     Looked at once in between only: to go on until the interval happens to be narrow would favour those that are too narrow.
     """
-    return len(rounds) < ROUNDS or (len(rounds) == ROUNDS and speedup(rounds).noisy) or ROUNDS < len(rounds) < MOST_ROUNDS
+    return len(rounds) < most and (len(rounds) != ROUNDS or speedup(rounds).noisy)
 
 
 def settled(ratios: Sequence[float], precision: float) -> bool:
