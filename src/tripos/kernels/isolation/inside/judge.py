@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from . import check, examine, measure
+from . import check, examine, measure, placement
 from .descriptions import likeness, span
 from .held import CANDIDATE, REFERENCE, Failed, Held
 from .wire import Channel
@@ -108,7 +108,8 @@ class Evaluation:
         held = Held(self.zygote, role, self._spent) if role == CANDIDATE else Held(self.zygote, role)
         self.workers.append(held)
         job = self.job
-        held.ask("start", time.monotonic() + 60, threads=job["threads"], device=job["device"], environment=job["environment"])
+        settings = {name: job[name] for name in ("threads", "device", "environment")}
+        held.ask("start", time.monotonic() + 60, **settings, shift=placement.shift())
         if role == CANDIDATE:
             self.record["containment"] = held.containment
         return held

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from . import compare, window
+from . import compare, placement, window
 from .descriptions import difference, dtype_of, likeness, shown, span, tensors
 from .held import Failed, Held
 from .pairs import ROUNDS, Speedup, median, settled, speedup, wants_more
@@ -64,16 +64,26 @@ def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[
         while wants_more(rounds, timing["most_rounds"]) and not _out_of_time(evaluation, len(rounds)):
             if not fresh and not _is_dear(evaluation):
                 evaluation.end(candidate)
-                candidate = evaluation.candidate(carried)
+                baseline, candidate = _both(evaluation, carried)
+            else:
+                baseline = evaluation.another_reference(carried)
             fresh = False
             evaluation.enter("measure")
-            baseline = evaluation.another_reference(carried, compiled=False)
             rounds.append(session.round([Side(baseline), Side(candidate), *third], timing["budget_seconds"] / ROUNDS, timing["precision"]))
             evaluation.end(baseline)
         result = speedup(rounds)
         if session.adds_up(result):
             return session.record(result)
         session.one_at_a_time()
+
+
+def _both(evaluation: Evaluation, carried: list[Any]) -> tuple[Held, Held]:
+    """Baseline and candidate in new processes, made in either order, so that neither has the better memory round after round."""
+    with placement.ballast():
+        if placement.toss():
+            return evaluation.another_reference(carried), evaluation.candidate(carried)
+        candidate = evaluation.candidate(carried)
+        return evaluation.another_reference(carried), candidate
 
 
 def _is_dear(evaluation: Evaluation) -> bool:

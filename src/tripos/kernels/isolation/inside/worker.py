@@ -14,6 +14,7 @@ import copy
 import gc
 import importlib.util
 import math
+import mmap
 import os
 import random
 import struct
@@ -69,8 +70,9 @@ class Worker:
             sentence = f"{type(error).__name__}: {error}"[:MOST_ERROR]
             return {"ok": False, "kind": kind, "error": sentence, "traceback": text[-MOST_TRACEBACK:]}
 
-    def do_start(self, threads: int, device: str, environment: dict[str, str]) -> dict[str, Any]:
-        """Settings that are the same for both sides."""
+    def do_start(self, threads: int, device: str, environment: dict[str, str], shift: int) -> dict[str, Any]:
+        """Settings that are the same for both sides, but for `shift`, so that what is allocated lies elsewhere than in other workers."""
+        self.shift = mmap.mmap(-1, shift, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # never touched: address space only
         os.environ.update(environment)
         torch.set_num_threads(threads)
         self.device = device
