@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import msgspec
 
-from tripos.core.errors import BudgetExhausted
 from tripos.core.records import Outcome, Sample
+from tripos.runs.graders import Graders
 from tripos.runs.pipeline import Ended, Job, Pipeline
 from tripos.runs.plan import Plan
 from tripos.runs.stopping import Control
@@ -62,8 +61,7 @@ class Rescoring:
         self.graded = self.reused = self.unanswered = 0
         self.needed = {r[0] for r in reader.database.execute("SELECT DISTINCT record_id FROM trial WHERE run_id = ?", (source.run_id,))}
         self.total = len(self.needed)
-        self._places = asyncio.Semaphore(_GRADINGS)
-        self._waiting: set[asyncio.Task[None]] = set()
+        self.graders = Graders(control, limit=_GRADINGS)
 
     async def run(self) -> None:
         """Grades everything, then says that it ended."""
@@ -72,9 +70,7 @@ class Rescoring:
             for job in await asyncio.to_thread(self._jobs, chunk):
                 if not self._stopped():
                     await self._grade(job)
-        if self._waiting:
-            await asyncio.wait(self._waiting)
-        self._settle()
+        await self.graders.wait()
         await asyncio.to_thread(self.writer.flush)
         counts = {"planned": self.graded + self.reused + self.unanswered, **self.outcomes}
         self.writer.write(self.plan.run_id, [RunEnded(status=self.status, counts=counts)])
@@ -157,29 +153,8 @@ class Rescoring:
     async def _grade(self, job: Job) -> None:
         assert job.completion is not None
         waiting = self.pipeline.grade(job, job.completion)
-        if waiting is None:
-            return
-        await self._places.acquire()
-        task = asyncio.ensure_future(self._wait(waiting))
-        self._waiting.add(task)
-        self.control.tasks.add(task)
-        task.add_done_callback(self.control.tasks.discard)
-        self._settle()
-
-    def _settle(self) -> None:
-        """Forgets gradings that are over; an error that ends the run is raised here."""
-        for done in [task for task in self._waiting if task.done()]:
-            self._waiting.discard(done)
-            if not done.cancelled():
-                done.result()
-
-    async def _wait(self, grading: Any) -> None:
-        try:
-            await grading
-        except BudgetExhausted:
-            self.control.stop("budget")
-        finally:
-            self._places.release()
+        if waiting is not None:
+            await self.graders.add(waiting)
 
     def _durable(self, ended: Ended, line: bytes) -> None:
         self.graded += 1

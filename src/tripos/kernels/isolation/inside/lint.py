@@ -69,7 +69,7 @@ def task_findings(
                 "error", "not_finite" if sound.kind == "case" else "refuses_itself", f"the reference fails its own rule: {sound.detail}"
             )
         ]
-    findings = list(_repeats(base, again, calibration, rule, (exact, exact_again)))
+    findings = list(_repeats(base, again, calibration, rule, exact, exact_again))
     other = next((run for run in other_inputs if _same_layout(base, run)), base)
     for name, wrong in _constants(base, other).items():
         findings += _accepted(base, wrong, calibration, rule, (f"accepts_{name}", f"{_WORDS[name]} everywhere"))
@@ -83,13 +83,18 @@ def task_findings(
 
 
 def _repeats(
-    base: Sequence[Leaf], again: Sequence[Leaf], calibration: Calibration, rule: Rule, doubles: tuple[Sequence[Leaf] | None, ...]
+    base: Sequence[Leaf],
+    again: Sequence[Leaf],
+    calibration: Calibration,
+    rule: Rule,
+    exact: Sequence[Leaf] | None,
+    exact_again: Sequence[Leaf] | None,
 ) -> Iterator[Finding]:
     """The bound of a reference that answers by chance is wide, for its double run is far off: so the double runs are compared too."""
     from . import compare as c
 
     report = c.compare(base, calibration, again, rule)
-    if report and (exact := doubles[0]) and (exact_again := doubles[1]):
+    if report and exact and exact_again:
         report = c.compare(exact, c.calibrate(exact, None), exact_again, c.Rule())
     if not report:
         sentence = f"the reference gives another result when run again with the same seeds: {report.detail}"
