@@ -72,8 +72,8 @@ def _options() -> argparse.Namespace:
 async def _measure(cases: list[Case], options: argparse.Namespace) -> dict[str, Any]:
     conditions = Conditions(timing=Timing(budget_seconds=options.budget), threads=options.threads)
     records: dict[str, list[dict[str, Any]]] = {case.label: [] for case in cases}
-    async with Evaluator.open(conditions) as evaluator:
-        for repeat in range(options.repeats):
+    for repeat in range(options.repeats):
+        async with Evaluator.open(conditions) as evaluator:  # a new box: what all evaluations in one have in common would not be seen
             for case in cases:
                 source = case.file_path.read_text(encoding="utf-8")
                 named = {"tier": case.tier, "case_name": case.case_name, "attempt": repeat + 1}

@@ -106,10 +106,10 @@ def print_suite(results: Sequence[RunResult]) -> None:
         rows.append([r.spec.benchmark, model, r.status, s["accuracy"], span, scored, s["mean_latency_seconds"], why])
     columns = ["Benchmark", "Model", "Status", "Accuracy", "95 % interval", "Scored", "Latency s", "Trouble"]
     print_table("Suite", columns, rows, right=(3, 5, 6))
+    from tripos.runs.summary import given_up_notices  # only where there was a run, so all of it is loaded already
+
     notices = {n for r in results if r.summary is not None for n in r.summary["notices"] if n.startswith("SIMULATED")}
-    notices |= {
-        f"{r.spec.output_path().name}: {n}" for r in results if r.summary is not None for n in r.summary["notices"] if "given up" in n
-    }
+    notices |= {f"{r.spec.output_path().name}: {n}" for r in results if r.summary is not None for n in given_up_notices(r.summary)}
     for notice in sorted(notices):
         say(f"! {notice}", style="yellow")
 

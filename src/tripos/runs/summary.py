@@ -201,7 +201,7 @@ def notices(summary: Summary) -> list[str]:
         found.append(
             f"There was no judge to read unclear answers: {unread} count as wrong_format. Compare only with runs that had none either."
         )
-    found += _given_up(summary)
+    found += given_up_notices(summary)
     until = summary.get("until")
     if until and summary["status"] == "until":
         span = f"[{until['lower']:.4f}, {until['upper']:.4f}], valid at any time"
@@ -213,7 +213,7 @@ def notices(summary: Summary) -> list[str]:
     return found
 
 
-def _given_up(summary: Summary) -> Iterator[str]:
+def given_up_notices(summary: Summary) -> Iterator[str]:
     """Which server was left alone, why, and what that leaves undone."""
     run, judge = summary.get("given_up"), summary.get("judge_given_up")
     if run:

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import os
 
+import torch
+
 from tripos.kernels.isolation.inside import placement
 
 
-def test_addresses_are_moved_by_whole_pages_and_hardly_ever_alike() -> None:
-    shifts = [placement.shift() for _ in range(50)]
-    assert all(shift > 0 and shift % placement.PAGE == 0 for shift in shifts)
-    assert max(shifts) <= placement.PAGE * placement.MOST_SHIFT_PAGES
-    assert len(set(shifts)) > 25
+def addresses_in_a_fork(drawn: int) -> list[int]:
+    """Where a small, a middling and a large tensor lie in a process forked from this one, as workers are from theirs."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        kept = [placement.scattered(drawn), *(torch.empty(size, dtype=torch.uint8) for size in (1 << 10, 1 << 14, 1 << 24))]
+        os.write(writing, " ".join(str(tensor.data_ptr()) for tensor in kept[1:]).encode())  # type: ignore[attr-defined]
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with open(reading) as told:  # noqa: PTH123
+        return [int(address) for address in told.read().split()]
+
+
+def test_what_is_allocated_later_lies_elsewhere_in_every_worker() -> None:
+    found = [addresses_in_a_fork(drawn) for drawn in range(8)]
+    assert all(len(each) == 3 for each in found)
+    small, middling, large = zip(*found, strict=True)
+    for of_the_heap in (small, middling):  # on other pages, and in another place of the page, which is what the first cache goes by
+        assert len({address % placement.PAGE for address in of_the_heap}) > 3
+    assert len({address // placement.PAGE for address in large}) > 3
 
 
 def test_processes_forked_from_one_do_not_draw_the_same() -> None:
@@ -20,7 +37,7 @@ def test_processes_forked_from_one_do_not_draw_the_same() -> None:
     for _ in range(2):
         reading, writing = os.pipe()
         if (child := os.fork()) == 0:
-            os.write(writing, ",".join(str(placement.shift()) for _ in range(8)).encode())
+            os.write(writing, ",".join(str(placement.draw()) for _ in range(8)).encode())
             os._exit(0)
         os.waitpid(child, 0)
         os.close(writing)

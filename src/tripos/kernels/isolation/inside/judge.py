@@ -109,7 +109,7 @@ class Evaluation:
         self.workers.append(held)
         job = self.job
         settings = {name: job[name] for name in ("threads", "device", "environment")}
-        held.ask("start", time.monotonic() + 60, **settings, shift=placement.shift())
+        held.ask("start", time.monotonic() + 60, **settings, layout=placement.draw())
         if role == CANDIDATE:
             self.record["containment"] = held.containment
         return held

@@ -53,21 +53,19 @@ def measure(evaluation: Evaluation, maker: Held, candidate: Held, carried: list[
 
     Args:
         maker: the checked reference; it only makes the inputs from here on, so that the baseline has no history of its own.
-        candidate: the checked candidate, measured in the first round, and in all where building it again is dear.
+        candidate: the checked candidate; measured itself only where building it again is dear.
     """
     timing = evaluation.job["timing"]
     session = _Session(evaluation, maker, checked)
     third = [Side(compiled)] if timing["compile"] and (compiled := _compiled(evaluation, carried, session.fresh(1)[0])) else []
-    fresh = True
     while True:
         rounds: list[list[float]] = []
         while wants_more(rounds, timing["most_rounds"]) and not _out_of_time(evaluation, len(rounds)):
-            if not fresh and not _is_dear(evaluation):
+            if _is_dear(evaluation):
+                baseline = evaluation.another_reference(carried)
+            else:
                 evaluation.end(candidate)
                 baseline, candidate = _both(evaluation, carried)
-            else:
-                baseline = evaluation.another_reference(carried)
-            fresh = False
             evaluation.enter("measure")
             rounds.append(session.round([Side(baseline), Side(candidate), *third], timing["budget_seconds"] / ROUNDS, timing["precision"]))
             evaluation.end(baseline)

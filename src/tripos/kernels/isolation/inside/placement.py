@@ -1,8 +1,8 @@
 """Where memory lies, left to chance.
 
 All workers are forked from one process and made in the same order, so the kernel hands out the same pages and addresses again and
-again: whoever has the worse ones keeps them, round after round, and comes out some per cent slower than itself, and surely so. Chance
-makes of that bias what the interval over the rounds can see.
+again, and the heap of each role is laid out in the same way: whoever has the worse keeps it, round after round, and comes out some per
+cent slower than itself, and surely so. Chance makes of that bias what the interval over the rounds can see.
 """
 
 from __future__ import annotations
@@ -12,15 +12,29 @@ import mmap
 import random
 from collections.abc import Iterator
 
+import torch
+
 PAGE = mmap.PAGESIZE
 MOST_SHIFT_PAGES = 1 << 14
 MOST_BALLAST_PAGES = 1 << 13
+PIECES, MOST_LINES, LINE = 256, 1023, 64  # of the heap, each shorter than what malloc would take from elsewhere
+OBJECTS, MOST_BYTES = 4096, 512  # of Python's own pools
 _CHANCE = random.SystemRandom()  # a generator of Python's would be the same in all processes that are forked from one
 
 
-def shift() -> int:
-    """Bytes by which the addresses of a worker are moved."""
-    return PAGE * _CHANCE.randint(1, MOST_SHIFT_PAGES)
+def draw() -> int:
+    """What decides how the memory of one worker is laid out."""
+    return _CHANCE.getrandbits(63)
+
+
+def scattered(drawn: int) -> list[object]:
+    """Takes address space, heap and objects in a worker that has just begun, so that what is allocated later lies elsewhere than in
+    other workers; to be kept as long as it lives. Nothing of it is written to, but for the objects."""
+    chance = random.Random(drawn)
+    pieces: list[object] = [torch.empty(LINE * chance.randint(1, MOST_LINES), dtype=torch.uint8) for _ in range(PIECES)]
+    pieces += [bytearray(chance.randint(1, MOST_BYTES)) for _ in range(OBJECTS)]
+    kept = [piece for piece in pieces if chance.random() < 0.5]  # the others leave gaps
+    return [mmap.mmap(-1, PAGE * chance.randint(1, MOST_SHIFT_PAGES), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), *kept]
 
 
 def toss() -> bool:

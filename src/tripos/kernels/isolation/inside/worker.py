@@ -14,7 +14,6 @@ import copy
 import gc
 import importlib.util
 import math
-import mmap
 import os
 import random
 import struct
@@ -28,6 +27,7 @@ from typing import Any
 
 import torch
 
+from . import placement
 from .wire import Broken, Channel
 
 STAGED = b"s"
@@ -49,6 +49,7 @@ class Worker:
         self.earlier: Any = None  # the outputs of the run before
         self.kept: list[Any] = []  # keeps described tensors alive until the judge has read them
         self.device = "cpu"
+        self.scattered: list[object] = []
 
     def serve(self) -> None:
         """Until the judge closes the channel."""
@@ -70,9 +71,9 @@ class Worker:
             sentence = f"{type(error).__name__}: {error}"[:MOST_ERROR]
             return {"ok": False, "kind": kind, "error": sentence, "traceback": text[-MOST_TRACEBACK:]}
 
-    def do_start(self, threads: int, device: str, environment: dict[str, str], shift: int) -> dict[str, Any]:
-        """Settings that are the same for both sides, but for `shift`, so that what is allocated lies elsewhere than in other workers."""
-        self.shift = mmap.mmap(-1, shift, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # never touched: address space only
+    def do_start(self, threads: int, device: str, environment: dict[str, str], layout: int) -> dict[str, Any]:
+        """Settings that are the same for both sides, but for `layout`, so that what is allocated lies elsewhere than in other workers."""
+        self.scattered = placement.scattered(layout)
         os.environ.update(environment)
         torch.set_num_threads(threads)
         self.device = device
