@@ -2,9 +2,10 @@
 
     python benchmarks/kernels_aa.py --repeats 10 --busy --out aa.json
 
-Counts how many of the 95 % intervals hold 1.0, how wide they are, and how often a result is `noisy`. `--busy` keeps a process of
-ours in an endless loop beside the measurement: it shares the machine, so at least one other core is taken. Then the cost of an
-evaluation that computes next to nothing: what every case pays on top of its own work.
+Counts how many of the 95 % intervals hold 1.0, how wide they are, how often a result is `noisy`, and which cases are off in the same
+direction again and again. Every repeat has a box of its own. `--busy` keeps a process of ours in an endless loop beside the
+measurement: it shares the machine, so at least one other core is taken. Then the cost of an evaluation that computes next to
+nothing: what every case pays on top of its own work.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import subprocess
 import sys
@@ -85,6 +87,8 @@ async def _measure(cases: list[Case], options: argparse.Namespace) -> dict[str, 
     everything = [record for found in records.values() for record in found]
     print(_line("all", everything))
     print(_line("all that are not noisy", [record for record in everything if not record.get("noisy")]))
+    biased = [label for label, found in records.items() if _is_off(found)]
+    print(f"always off in one direction (t test over the repeats, 5 %): {len(biased)} of {len(records)} cases {' '.join(biased)}")
     print(f"an evaluation of next to nothing: {1000 * _middle(cheap):.0f} ms (of {len(cheap)}: at most {1000 * max(cheap):.0f})")
     kept = ("outcome", "speedup", "speedup_low", "speedup_high", "pairs", "calls_per_window", "baseline_ms", "wall_seconds", "error")
     return {"cases": {label: [{key: each.get(key) for key in kept} for each in found] for label, found in records.items()}, "cheap": cheap}
@@ -115,6 +119,14 @@ def _line(label: str, records: list[dict[str, Any]]) -> str:
         f"{_middle([record['baseline_ms'] for record in timed]):7.3f} ms   {_middle([record['wall_seconds'] for record in timed]):.1f} s"
         f"{'   ' + '; '.join(refused) if refused else ''}"
     )
+
+
+def _is_off(records: list[dict[str, Any]]) -> bool:
+    """Whether the speedups of the repeats differ from 1 together, though each of their intervals may hold it; by chance, one in twenty."""
+    from scipy.stats import ttest_1samp
+
+    logs = [math.log(record["speedup"]) for record in records if record.get("speedup")]
+    return len(logs) > 2 and bool(ttest_1samp(logs, 0.0).pvalue < 0.05)
 
 
 def _middle(values: list[float]) -> float:
