@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import os
-
-import torch
+import subprocess
+import sys
 
 from tripos.kernels.isolation.inside import placement
 
+FORKS = """
+import os, torch
+from tripos.kernels.isolation.inside import placement
 
-def addresses_in_a_fork(drawn: int) -> list[int]:
-    """Where a small, a middling and a large tensor lie in a process forked from this one, as workers are from theirs."""
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        kept = [placement.scattered(drawn), *(torch.empty(size, dtype=torch.uint8) for size in (1 << 10, 1 << 14, 1 << 24))]
-        os.write(writing, " ".join(str(tensor.data_ptr()) for tensor in kept[1:]).encode())  # type: ignore[attr-defined]
+for drawn in range(12):
+    if os.fork() == 0:
+        kept = [placement.scattered(drawn), *(torch.empty(size, dtype=torch.uint8) for size in (1 << 13, 1 << 14, 1 << 24))]
+        print(*(tensor.data_ptr() for tensor in kept[1:]), flush=True)
         os._exit(0)
-    os.waitpid(child, 0)
-    os.close(writing)
-    with open(reading) as told:  # noqa: PTH123
-        return [int(address) for address in told.read().split()]
+    os.wait()
+"""
 
 
 def test_what_is_allocated_later_lies_elsewhere_in_every_worker() -> None:
-    found = [addresses_in_a_fork(drawn) for drawn in range(8)]
-    assert all(len(each) == 3 for each in found)
-    small, middling, large = zip(*found, strict=True)
-    for of_the_heap in (small, middling):  # on other pages, and in another place of the page, which is what the first cache goes by
-        assert len({address % placement.PAGE for address in of_the_heap}) > 3
-    assert len({address // placement.PAGE for address in large}) > 3
+    """All are forked from one process that has done nothing, as workers are."""
+    told = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=True).stdout
+    found = [[int(address) for address in line.split()] for line in told.splitlines()]
+    assert len(found) == 12
+    *of_the_heap, mapped = zip(*found, strict=True)
+    for addresses in of_the_heap:  # on other pages, and in another place of the page, which is what the first cache goes by
+        assert len({address % placement.PAGE for address in addresses}) > 3
+    assert len({address // placement.PAGE for address in mapped}) > 3
 
 
 def test_processes_forked_from_one_do_not_draw_the_same() -> None:

@@ -53,7 +53,8 @@ class Zygote:
                 if ready is self.control:
                     if not data:
                         return
-                    judges.append(self._fork_judge(socket.socket(fileno=descriptors[0])))
+                    with contextlib.suppress(OSError):  # no process to be had: this evaluation's caller hears that its judge has gone
+                        judges.append(self._fork_judge(socket.socket(fileno=descriptors[0])))
                 elif data:
                     self._fork_worker(ready, data)
                 else:
@@ -61,31 +62,36 @@ class Zygote:
                     ready.close()
 
     def _fork_judge(self, caller: socket.socket) -> socket.socket:
+        """Our end of the way to a new judge. Raises OSError."""
         ours, theirs = socket.socketpair()
-        if os.fork() == 0:
-            with _ending():
-                _become(caller, theirs)
-                judge.serve(Channel(caller), theirs)
-        caller.close()
-        theirs.close()
+        with caller, theirs:
+            if os.fork() == 0:
+                with _ending():
+                    _become(caller, theirs)
+                    judge.serve(Channel(caller), theirs)
         return ours
 
     def _fork_worker(self, asker: socket.socket, role: bytes) -> None:
-        """Answers the judge with two descriptors: the worker's channel, and the pipe on which its keeper tells its fate.
+        """Answers the judge with two descriptors: the worker's channel, and the pipe on which its keeper tells its fate; with none where
+        no process was to be had.
 
         A reference has no limit of processes: where all workers are one user, a candidate could use that up.
         """
         ours, theirs = socket.socketpair()
         fate, tell = os.pipe()
         self.forked += 1
-        if os.fork() == 0:
-            with _ending():
-                _become(theirs, tell)
-                self._keep(theirs, tell, self.limits if role == b"c" else replace(self.limits, processes=None))
+        answer = [ours.fileno(), fate]
+        try:
+            if os.fork() == 0:
+                with _ending():
+                    _become(theirs, tell)
+                    self._keep(theirs, tell, self.limits if role == b"c" else replace(self.limits, processes=None))
+        except OSError:
+            answer = []
         theirs.close()
         os.close(tell)
         with contextlib.suppress(ConnectionError):  # the judge is gone, and the keeper will see it
-            socket.send_fds(asker, [b"w"], [ours.fileno(), fate])
+            socket.send_fds(asker, [b"w"], answer)
         ours.close()
         os.close(fate)
 
