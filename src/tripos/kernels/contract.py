@@ -82,10 +82,9 @@ def _in_place(source: str, pieces: list[tuple[int, str, tuple[int, int], tuple[i
 def extract_solution(text: str) -> str | None:
     """The code of an answer that defines ModelNew: the last fenced block that does, else the last fenced block of Python, else the
     whole text where it is only code. None when there is no code."""
-    from tripos.scoring.code_tests import extract_code
+    from tripos.scoring.code_tests import extract_code, fences
 
-    blocks = re.findall(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", text, re.DOTALL | re.MULTILINE)
-    defining = [body for _, body in blocks if re.search(r"^\s*(?:class\s+ModelNew\b|ModelNew\s*=)", body, re.MULTILINE)]
+    defining = [body for _, body in fences(text) if re.search(r"^\s*(?:class\s+ModelNew\b|ModelNew\s*=)", body, re.MULTILINE)]
     return defining[-1] if defining else extract_code(text)
 
 

@@ -168,7 +168,7 @@ def first_difference(first: Sequence[Leaf], second: Sequence[Leaf]) -> int | Non
 def _same_bits(a: Leaf, b: Leaf) -> bool:
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         same = a.dtype == b.dtype and a.shape == b.shape
-        return same and all(torch.equal(x.view(torch.uint8), y.view(torch.uint8)) for _, (x, y) in chunks(a, b))
+        return same and all(torch.equal(*(each.contiguous().view(torch.uint8) for each in pair)) for _, pair in chunks(a, b))
     return type(a) is type(b) and repr(a) == repr(b)
 
 

@@ -129,8 +129,8 @@ class Held:
         self.must_have_rested()
         entered = time.monotonic()
         try:
+            let_go = began = time.monotonic()  # before the byte: a worker may have the kernel wake it as soon as that is there
             wire.end.send(b"g")
-            let_go = began = time.monotonic()
             self._go_on()
             if staged:
                 wire.exactly(1, deadline)
@@ -220,11 +220,16 @@ class Held:
 
     def _others(self) -> int:
         """How many processes the worker has started that still live. It is process 1 of its namespace, so orphans count too."""
-        children: list[str] = []
+        listed = self._children()
+        alive = sum(any(state not in "ZX" for state in _states(int(child))) for child in listed)
+        return alive + len(self._children() - listed)  # one that has become another since then lives on
+
+    def _children(self) -> set[str]:
+        children: set[str] = set()
         for thread in self._threads():
             with contextlib.suppress(OSError), open(f"/proc/{self.pid}/task/{thread}/children") as words:  # noqa: PTH123
-                children += words.read().split()
-        return sum(any(state not in "ZX" for state in _states(int(child))) for child in children)
+                children |= set(words.read().split())
+        return children
 
     def end(self) -> None:
         """Kills the worker and everything it started; returns when that is over, so that it disturbs nobody's measurement."""
@@ -360,6 +365,6 @@ def _addresses(tensor: dict[str, Any]) -> memory.Numbers:
     """Of every element, in row-major order."""
     found: memory.Numbers = np.array([tensor["address"]], dtype=np.uint64)
     for size, stride in zip(tensor["shape"], tensor["strides"], strict=True):
-        steps = np.arange(size, dtype=np.uint64) * np.uint64(stride * dtype_of(tensor).itemsize)
+        steps = np.arange(size, dtype=np.uint64) * np.uint64(stride * dtype_of(tensor).itemsize if size > 1 else 0)
         found = np.add.outer(found, steps).reshape(-1)
     return found

@@ -189,6 +189,7 @@ _CALLS = {
     ),
     "streams": ("torch.cuda.Stream", "torch.cuda.stream"),
 }
+MOST_PARTS = 16  # of a dotted name; longer ones mean nothing to us, and each of their parts would be read again
 _PLACES = ("/proc", "/dev/shm", "/sys/")
 _SENTENCES = {
     "threads": "uses {} (threads of its own)",
@@ -247,10 +248,12 @@ def _entry(tree: ast.Module) -> Iterator[Finding]:
 
 def _outside_definitions(node: ast.AST) -> Iterator[ast.AST]:
     """All nodes below one, without what stands inside classes and functions."""
-    for child in ast.iter_child_nodes(node):
+    waiting = list(ast.iter_child_nodes(node))
+    while waiting:
+        child = waiting.pop()
         yield child
         if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield from _outside_definitions(child)
+            waiting += ast.iter_child_nodes(child)
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
@@ -268,7 +271,7 @@ def _imported(tree: ast.Module) -> dict[str, str]:
 def _dotted(node: ast.expr, names: dict[str, str]) -> str:
     """`torch.cuda.Stream` of an expression, by what its first name was imported as; empty for anything else."""
     parts: list[str] = []
-    while isinstance(node, ast.Attribute):
+    while isinstance(node, ast.Attribute) and len(parts) < MOST_PARTS:
         parts.append(node.attr)
         node = node.value
     return ".".join([names.get(node.id, node.id), *reversed(parts)]) if isinstance(node, ast.Name) else ""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ import torch
 from . import compare, placement, window
 from .descriptions import difference, dtype_of, likeness, shown, span, tensors
 from .held import Failed, Held
+from .keyed import Keyed
 from .pairs import ROUNDS, Speedup, median, settled, speedup, wants_more
 from .window import FIRST_SLOT, Look, Plan, Side
 
@@ -119,7 +119,7 @@ class _Session:
         self.evaluation, self.maker, self.checked = evaluation, maker, checked
         self.staged = evaluation.job["device"] != "cpu"
         self.rule = compare.Rule.from_dict(evaluation.job["rule"])
-        self.random = random.Random(evaluation.job["timing_seed"])
+        self.random = Keyed(evaluation.job["timing_seed"])
         self.calls = 0
         self.overhead_seconds = 0.0
         self.slow_seconds: float | None = None  # of a call of a candidate that is spared some of them

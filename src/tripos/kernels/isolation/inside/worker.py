@@ -270,7 +270,7 @@ def _build(like: Any) -> Any:
 def _leaves(value: Any) -> Iterator[torch.Tensor]:
     """What a window shows: tensors, and numbers as tensors, because it is answered with addresses and nothing else."""
     if isinstance(value, torch.Tensor):
-        yield value
+        yield value.resolve_conj().resolve_neg()  # the memory that is read must hold the values
     elif isinstance(value, float):
         yield torch.tensor(value, dtype=torch.float32)
     elif isinstance(value, int):

@@ -175,12 +175,12 @@ def _tell(pipe: int, message: dict[str, Any]) -> None:
 
 
 def _memory_bytes() -> int:
-    """Memory of all processes in the worker's /proc, which is also its keeper's: their own and what they share, not files."""
+    """Memory of all processes in the worker's /proc, which is also its keeper's: their own, what they share, page tables; not files."""
     total = 0
     for name in os.listdir("/proc"):  # noqa: PTH208
         if name.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{name}/status") as status:  # noqa: PTH123
-                total += sum(1024 * int(line.split()[1]) for line in status if line.startswith(("RssAnon:", "RssShmem:")))
+                total += sum(1024 * int(line.split()[1]) for line in status if line.startswith(("RssAnon:", "RssShmem:", "VmPTE:")))
     return total
 
 
@@ -197,6 +197,7 @@ def main(descriptor: int) -> None:
         )
     for name in start["preload"]:
         __import__(name)
+    confine.keep_large_results()
     zygote = Zygote(
         control,
         confine.Limits(**start["limits"]),
