@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import re
+import sys
 import tokenize
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,8 +100,13 @@ def _tolerance(node: ast.expr | None, name: str) -> dict[str, float]:
         return {}
     try:
         given = ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         given = None
     if not isinstance(given, dict) or not given.keys() <= _TOLERANCE or not all(isinstance(v, int | float) for v in given.values()):
         raise ConfigError(f"{name}: TOLERANCE must be a literal dict of {', '.join(sorted(_TOLERANCE))} to numbers")
+    for key, value in given.items():
+        most = 1 if key == "off_by_one" else sys.float_info.max
+        if not 0 <= value <= most:
+            said = "a share of the elements, 0 to 1" if key == "off_by_one" else "a finite number of 0 or more"
+            raise ConfigError(f"{name}: TOLERANCE: {key} must be {said}, not {str(value)[:40]}")
     return {key: float(value) for key, value in given.items()}

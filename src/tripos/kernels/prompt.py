@@ -70,7 +70,7 @@ the same, faster, on {where}.
 
 Your module must define `class ModelNew` with the same constructor arguments and the same `forward` arguments and results (shapes, \
 data types, and changes made to inputs, if any). Parameters and buffers keep their names and shapes, or are created in the same \
-order, so that both get the same weights. {dsl_of(dsl).task}
+order, so that both get the same weights. Both are called in evaluation mode (`eval()`), without gradients. {dsl_of(dsl).task}
 
 It is examined on inputs it has not seen: outputs are compared with the original's element by element, as exactly as the data type \
 allows, and timed against the original on fresh inputs at every call. Results kept from earlier calls are wrong, and a \

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from . import compare
-from .descriptions import described_tensors, difference, leaves, tensors
+from .descriptions import described_tensors, difference, leaves, tensors, unjudged
 from .held import REFERENCE, Failed, Held
 
 if TYPE_CHECKING:
@@ -53,12 +53,9 @@ class Expected:
 def check(evaluation: Evaluation, reference: Held, candidate: Held) -> Checked:
     """All input sets; stops at the first that is wrong. Raises Failed for everything but a wrong answer."""
     rule = compare.Rule.from_dict(evaluation.job["rule"])
-    expected, calibrations = [], []
-    for seed, size in evaluation.job["input_sets"]:
-        one = expect(evaluation, reference, seed, size)
-        expected.append(one)
-        calibrations.append(compare.calibrate(one.leaves, in_double(evaluation, reference, one)))
-    calibrations = compare.pool(calibrations)
+    expected = _alike(reference, [expect(evaluation, reference, seed, size) for seed, size in evaluation.job["input_sets"]])
+    calibrations = compare.pool([compare.calibrate(one.leaves, in_double(evaluation, reference, one)) for one in expected])
+    _repeats(evaluation, reference, expected[0], calibrations[0], rule)
     record: dict[str, Any] = {"correct": True, "max_abs_diff": 0.0, "max_rel_diff": 0.0, "correctness_detail": "PASS"}
     answers = _Answers(evaluation, candidate, rule, record)
     sets = evaluation.job["input_sets"]
@@ -68,7 +65,8 @@ def check(evaluation: Evaluation, reference: Held, candidate: Held) -> Checked:
             if wrong is not None:
                 if again:
                     wrong |= {"outcome": "nondeterministic", "error": f"right the first time, wrong the second: {wrong['error']}"}
-                wrong["error"] = f"{wrong['error'][:MOST_ERROR]} (inputs {number + 1} of {len(sets)}, size {sets[number][1]})"
+                own = ", weights of its own: their names or shapes are not the reference's" if evaluation.own_weights else ""
+                wrong["error"] = f"{wrong['error'][:MOST_ERROR]} (inputs {number + 1} of {len(sets)}, size {sets[number][1]}{own})"
                 record |= {**wrong, "correct": False, "correctness_detail": wrong["error"]}
                 break
         if not record["correct"]:
@@ -82,6 +80,8 @@ def expect(evaluation: Evaluation, reference: Held, seed: int, size: str) -> Exp
     inputs = [reference.carry(each) for each in made["items"]]
     reply = reference.ask("run", evaluation.deadline(reference), "outputs", "inputs", slot=SLOT)
     outputs = reference.carry(reply["outputs"])
+    if kind := unjudged(outputs):
+        raise reference.fail("case_error", f"the reference returns a value of type {kind}, which cannot be compared")
     after = tensors(reference.carry(reply["inputs"]))
     before = [leaf for each in inputs for leaf in tensors(each)]
     if len(before) != len(after):
@@ -91,6 +91,27 @@ def expect(evaluation: Evaluation, reference: Held, seed: int, size: str) -> Exp
     if not tensors(outputs) and not mutated:
         raise reference.fail("case_error", "the reference has no output tensor")
     return Expected(inputs, after, outputs, [*leaves(outputs), *(after[index] for index in mutated)], mutated)
+
+
+def _alike(reference: Held, expected: list[Expected]) -> list[Expected]:
+    """The same leaves of all sets: an input that the reference changes in one of them is an output of all."""
+    mutated = sorted({index for one in expected for index in one.mutated})
+    for one in expected:
+        if len(one.after) <= max(mutated, default=-1) or len(leaves(one.outputs)) != len(leaves(expected[0].outputs)):
+            raise reference.fail("case_error", "the reference takes or returns another number of tensors for other inputs")
+        one.mutated, one.leaves = mutated, [*leaves(one.outputs), *(one.after[index] for index in mutated)]
+    return expected
+
+
+def _repeats(evaluation: Evaluation, reference: Held, expected: Expected, calibration: compare.Calibration, rule: compare.Rule) -> None:
+    """Raises Failed where the reference's own second answer would be wrong: then nobody's first can be right but by chance."""
+    reference.place(expected.inputs, SLOT, evaluation.deadline(reference))
+    reply = reference.ask("run", evaluation.deadline(reference), "outputs", "inputs", slot=SLOT)
+    after = tensors(reference.carry(reply["inputs"]))
+    again = [*leaves(reference.carry(reply["outputs"])), *(after[index] for index in expected.mutated if index < len(after))]
+    report = compare.compare(expected.leaves, calibration, again, rule)
+    if not report.ok:
+        raise reference.fail("case_error", f"the reference gives another result when it is run again on the same inputs: {report.detail}")
 
 
 def in_double(evaluation: Evaluation, reference: Held, expected: Expected) -> list[Any] | None:

@@ -66,6 +66,9 @@ def _parse_tensor(said: dict[str, Any]) -> dict[str, Any]:
     listed = isinstance(shape, list) and isinstance(strides, list) and len(shape) == len(strides) <= MOST_DIMENSIONS
     if not known or not listed or not all(type(each) is int and 0 <= each < 1 << 63 for each in [*shape, *strides, address]):
         raise Unsound(f"a tensor that cannot be: {str(said)[:200]}")
+    strides = [
+        stride if length > 1 else 0 for length, stride in zip(shape, strides, strict=True)
+    ]  # else they say nothing, vast as they are
     parsed = {"type": "Tensor", "dtype": dtype, "shape": shape, "strides": strides, "address": address}
     size = max(span(parsed), math.prod(shape)) * dtype_of(parsed).itemsize
     if size > MOST_BYTES:
@@ -119,6 +122,15 @@ def leaves(carried: Any) -> list[Any]:
     if carried["type"] in NUMBERS:
         return [float(carried["value"]) if carried["type"] == "float" else carried.get("value")]
     return [leaf for each in carried.get("items", []) for leaf in leaves(each)]
+
+
+def unjudged(carried: Any) -> str | None:
+    """The type of a part that is neither compared nor looked into, such as a set; None where there is none."""
+    if isinstance(carried, torch.Tensor) or "value" in carried:
+        return None
+    if "items" not in carried:
+        return str(carried["type"])
+    return next((kind for each in carried["items"] if (kind := unjudged(each))), None)
 
 
 def shown(described: dict[str, Any]) -> list[dict[str, Any]]:

@@ -365,6 +365,6 @@ def _addresses(tensor: dict[str, Any]) -> memory.Numbers:
     """Of every element, in row-major order."""
     found: memory.Numbers = np.array([tensor["address"]], dtype=np.uint64)
     for size, stride in zip(tensor["shape"], tensor["strides"], strict=True):
-        steps = np.arange(size, dtype=np.uint64) * np.uint64(stride * dtype_of(tensor).itemsize if size > 1 else 0)
+        steps = np.arange(size, dtype=np.uint64) * np.uint64(stride * dtype_of(tensor).itemsize)
         found = np.add.outer(found, steps).reshape(-1)
     return found

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from . import check, examine, measure, placement
-from .descriptions import likeness, span
+from .descriptions import dtype_of, likeness, span
 from .held import CANDIDATE, REFERENCE, Failed, Held
 from .wire import Channel
 
@@ -38,6 +38,7 @@ class Evaluation:
         self.phase = LOAD
         self.workers: list[Held] = []
         self.weights: dict[str, torch.Tensor] = {}
+        self.own_weights = False  # of a candidate: the reference's could not be carried over
         self.candidate_seconds = 0.0
         self.used: dict[str, float] = dict.fromkeys(job["deadlines"], 0.0)  # seconds of each phase that candidates were waited for
         self.record: dict[str, Any] = {"outcome": "ok", "phase": LOAD, "error": None, "traceback": None}
@@ -156,9 +157,13 @@ class Evaluation:
             held.weights = {name: held.read(tensor) for name, tensor in state.items()}
             if seed is None:
                 self.weights = held.weights
-        elif state.keys() == self.weights.keys() and all(_takes(tensor, self.weights[name]) for name, tensor in state.items()):
-            for name, tensor in state.items():
-                held.write(tensor, _laid_out(self.weights[name], tensor))
+            return
+        state = {name.replace("_orig_mod.", ""): tensor for name, tensor in state.items()}  # torch.compile's
+        shared = state.keys() & self.weights.keys()
+        fits = len(shared) in (len(state), len(self.weights)) and all(_takes(state[name], self.weights[name]) for name in shared)
+        self.own_weights = bool(self.weights) and not (fits and shared)
+        for name in shared if fits else ():
+            held.write(state[name], _laid_out(self.weights[name].to(dtype_of(state[name])), state[name]))
 
 
 @contextlib.contextmanager
@@ -181,9 +186,11 @@ def _blamed(failed: Failed) -> tuple[str, str]:
 
 
 def _takes(tensor: dict[str, Any], value: torch.Tensor) -> bool:
-    """Whether a weight can be carried over: same shape and type, and a place of its own for every element, not far from the others."""
+    """Whether a weight can be carried over: same shape and type (a float may be of another size), and a place of its own for every
+    element, not far from the others."""
     wanted = likeness(value)
-    if (tensor["shape"], tensor["dtype"]) != (wanted["shape"], wanted["dtype"]):
+    floats = dtype_of(tensor).is_floating_point and value.is_floating_point()
+    if tensor["shape"] != wanted["shape"] or (tensor["dtype"] != wanted["dtype"] and not floats):
         return False
     places = zip(tensor["shape"], tensor["strides"], strict=True)
     apart = all(stride or size < 2 for size, stride in places) and span(tensor) <= MOST_SPREAD * max(1, value.numel())
