@@ -30,7 +30,9 @@ class Model(nn.Module):
 def get_inputs(size: str = "cpu") -> list[torch.Tensor]:
     shape = SIZES[size]
     rows, width = shape["rows"], shape["width"]
-    return [torch.randn(rows, width) * (0.5 + torch.rand(rows, 1)) + torch.randn(rows, 1)]
+    x = torch.randn(rows, width) * (0.5 + torch.rand(rows, 1)) + torch.randn(rows, 1)
+    x[::8] *= 3e-3  # a variance near eps, which decides there
+    return [x]
 
 
 def get_init_inputs(size: str = "cpu") -> list[int]:

@@ -54,7 +54,9 @@ class Model(nn.Module):
 
 def get_inputs(size: str = "cpu") -> list[torch.Tensor]:
     shape = SIZES[size]
-    return [torch.randn(shape["batch"], shape["length"], shape["width"])]
+    x = torch.randn(shape["batch"], shape["length"], shape["width"])
+    x[:, ::8] *= 3e-3  # a variance near the first norm's eps, which decides there
+    return [x]
 
 
 def get_init_inputs(size: str = "cpu") -> list[int]:
