@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from running import alive, family, start, wait_until
+from running import alive, fake_server, family, start, wait_until
 from tripos.cli.main import main
 from tripos.kernels.environment import torch_facts
 
@@ -198,3 +198,15 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_the_same(tmp_path: Path) -> 
     began = time.monotonic()
     assert last.wait(1200) in (0, 1), last.communicate()
     assert judged(where) == expected, (before, time.monotonic() - began)
+
+
+def test_cases_that_a_dead_server_was_never_asked_for_are_not_the_models_failures(here: Path) -> None:
+    case_directory(here / "cases", *(f"t1/c{number}" for number in range(12)))
+    with fake_server("--fails-after", "0", "--fails-with", "401") as server:
+        asked = ["run", "-m", "fake", "--base-url", server.url, "--cases-dir", "cases", "--temperature", "1", "--budget", "0.1", "-w", "1"]
+        assert tripos("kernels", *asked, "--store", "store.db", "-o", "p.json") == 1
+    said = json.loads((here / "p.json").read_text())
+    summary = said["performance_summary"]
+    assert summary["outcomes"] == {"infrastructure_failed": 12} and summary["normalised_bounds"] == [0.0, 100.0], summary
+    reasons = {row["case_name"]: row["error"] for row in said["performance_results"]}
+    assert reasons["c11"] == "the server was given up on before this case was asked"

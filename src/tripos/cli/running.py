@@ -30,8 +30,6 @@ def execute(suite: SuiteSpec, *, dry_run: bool, as_json: bool, compact: bool, tr
         return _show_plan(suite, as_json=as_json)
     if verbose:
         logging.basicConfig(level=logging.DEBUG)
-    for remark in remarks(suite):
-        warn(remark)
     results = run_suite(suite)
     if len(results) == 1 and results[0].status == "failed":
         raise ConfigError(str(results[0].error))
@@ -49,9 +47,9 @@ def execute(suite: SuiteSpec, *, dry_run: bool, as_json: bool, compact: bool, tr
 
 
 def run_suite(suite: SuiteSpec) -> list[RunResult]:
-    """Runs a suite with a live display."""
+    """Runs a suite with a live display, after what should be said of it beforehand."""
     first = suite.runs[0]
-    for warning in require(suite.runs):
+    for warning in [*remarks(suite), *require(suite.runs)]:
         warn(warning)
     with Progress(suite) as progress, Tracking(progress) as watcher:
 

@@ -46,12 +46,12 @@ class Assessment:
         wall_seconds: float,
         *,
         environment_error: str | None = None,
-        interrupted: bool = False,
+        stopped: str | None = None,
         extra_rows: Iterable[dict[str, Any]] = (),
         submission_dir: Path | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> Payload:
-        """The document of these records."""
+        """The document of these records. `stopped`: why a run ended early; a case without a record was not asked for then."""
         environment_error = environment_error or self.lacking
         pass_n, cases = self.settings.pass_n, list(self.found.cases)
         named = {"backend": self.target.key, "arch": self.target.arch, "dsl": self.target.dsl, "backend_name": self.target.backend}
@@ -60,7 +60,7 @@ class Assessment:
         summary = summarise(results, wall_seconds, self.found.skipped, environment_error)
         performance = None
         if self.settings.measures:
-            ours = environment_error or ("interrupted before this case was asked" if interrupted else None)
+            ours = environment_error or (f"{stopped} before this case was asked" if stopped else None)
             absent = ("infrastructure_failed", ours) if ours else ("not_generated", "there is no solution for this case")
             rows = [*performance_rows(records, cases, pass_n, absent=absent), *extra_rows]
             performance = Performance(rows, performance_summary(rows), self.settings.performance_config(), submission_dir)
