@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from tripos.cli.main import main
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kernels"))
-from tiny_case import RIGHT, WRONG, case_directory, submission
+from tiny_case import CASE, RIGHT, WRONG, case_directory, submission
 
 
 @pytest.fixture
@@ -146,3 +147,92 @@ def test_bad_input_is_one_sentence(here: Path, capsys: pytest.CaptureFixture[str
     assert tripos("kernels", *args) == 2
     shown = capsys.readouterr().err
     assert said in " ".join(shown.split()) and "Traceback" not in shown
+
+
+@pytest.mark.parametrize("mode", ["correctness", "full"])
+def test_what_no_case_can_use_is_shown_and_fails_in_every_mode(here: Path, capsys: pytest.CaptureFixture[str], mode: str) -> None:
+    submission(here / "mine", t1__scale=RIGHT, t1__sclae=RIGHT)
+    (here / "mine" / "t1" / "latin.py").write_bytes(b"# \xe9")
+    asked = ("kernels", "evaluate", "mine", "--cases-dir", "cases", "--tiers", "t1", "--budget", "0.1", "--mode", mode)
+    assert tripos(*asked) == 1
+    shown = capsys.readouterr().out
+    assert "passed 1 of 1 cases" in shown and "did you mean 'scale'?" in shown and "not UTF-8 at byte 2" in shown
+
+
+def test_what_no_case_can_use_is_said_once_for_several_backends(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    submission(here / "mine", t1__scale=RIGHT, t1__sclae=RIGHT)
+    asked = ("kernels", "evaluate", "mine", "--cases-dir", "cases", "--tiers", "t1", "--mode", "correctness", "--json")
+    assert tripos(*asked, "--backend", "all", "--backends", "cpu", "--backends", "npu") == 1
+    assert [row["case"] for row in json.loads(capsys.readouterr().out)["unusable_solutions"]] == ["t1/sclae"]
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("d/leaderboard.json", "full mode writes the leaderboard to a file of this name"),
+        ("leaderboard_all.json", "full mode writes the leaderboard to a file of this name"),
+        ("cases", "cases, which is a directory"),
+        ("", "is a directory"),
+        (".", "is a directory"),
+        ("taken/p.json", "leaderboard.json, which is a directory"),
+        ("pipe", "pipe, which is no plain file"),
+        ("a_file/p.json", "cannot write a_file/p.json"),
+        ("/proc/nowhere/p.json", "cannot write /proc/nowhere/p.json"),
+        ("x" * 300, "File name too long"),
+        ("a\0b.json", "a path cannot hold a NUL byte"),
+    ],
+)
+@pytest.mark.parametrize("command", [("evaluate", "mine"), ("run", "-e", "simulated", "-m", "x")])
+def test_a_place_that_cannot_take_the_payload_is_told_before_anything_runs(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], place: str, said: str
+) -> None:
+    submission(here / "mine", t1__scale=RIGHT)
+    (here / "a_file").write_text("x")
+    (here / "taken" / "leaderboard.json").mkdir(parents=True)
+    os.mkfifo(here / "pipe")
+    monkeypatch.setattr("tripos.cli.kernels._targets", lambda flags: pytest.fail("something ran"))
+    assert tripos("kernels", *command, "--cases-dir", "cases", "-o", place) == 2
+    assert said in capsys.readouterr().err
+    assert not list(here.rglob("*.tmp"))
+
+
+def test_a_payload_may_have_the_name_of_a_leaderboard_where_none_is_written(here: Path) -> None:
+    submission(here / "mine", t1__scale=RIGHT)
+    asked = ("kernels", "evaluate", "mine", "--cases-dir", "cases", "--tiers", "t1", "--mode", "correctness", "-o", "d/leaderboard.json")
+    assert tripos(*asked) == 0
+    assert json.loads((here / "d" / "leaderboard.json").read_text())["summary"]["passed_cases"] == 1
+
+
+@pytest.mark.parametrize("mode", ["correctness", "full"])
+def test_where_every_case_is_skipped_there_is_no_score_and_a_reason(here: Path, capsys: pytest.CaptureFixture[str], mode: str) -> None:
+    (here / "npu" / "t1").mkdir(parents=True)
+    (here / "npu" / "t1" / "scale.py").write_text("import torch_npu\n" + CASE)
+    submission(here / "mine", t1__scale=RIGHT)
+    assert tripos("kernels", "evaluate", "mine", "--cases-dir", "npu", "--mode", mode, "-o", "out/p.json") == 1
+    assert [file.name for file in (here / "out").iterdir()] == ["p.json"], "nobody is ranked by nothing"
+    shown = capsys.readouterr()
+    assert "every case was skipped (t1/scale: requires torch_npu)" in shown.err
+    assert ("score – of 100" in shown.out) == (mode == "full")
+
+
+def test_names_that_are_no_text_are_printed_with_a_replacement(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "cases" / "t1" / os.fsdecode(b"\xffcase.py")).write_text(CASE)
+    (here / "cases" / "t1" / os.fsdecode(b"\xffnpu.py")).write_text("import torch_npu\n" + CASE)
+    for command in ("list", "check"):
+        assert tripos("kernels", command, "--cases-dir", "cases", "--tiers", "t1", "--json") == 0
+        listed = json.loads(capsys.readouterr().out)
+        named = [case["case_name"] if command == "list" else case["case"].removeprefix("t1/") for case in listed["cases"]]
+        assert (sorted(named), listed["skipped_cases"][0]["case_name"]) == (["?case", "scale"], "?npu")
+
+
+@pytest.mark.parametrize("mode", ["correctness", "full"])
+def test_a_submission_with_names_that_are_no_text_is_judged(here: Path, capsys: pytest.CaptureFixture[str], mode: str) -> None:
+    team = here / "teams" / os.fsdecode(b"\xffteam")
+    submission(team, t1__scale=RIGHT)
+    (here / "teams" / os.fsdecode(b"\xffloose.py")).write_text("x = 1\n")
+    asked = ("kernels", "evaluate", "teams", "--cases-dir", "cases", "--tiers", "t1", "--budget", "0.1", "--mode", mode, "--json")
+    submission(here / "teams" / "good", t1__scale=RIGHT)
+    assert tripos(*asked) == 1
+    payload = json.loads(capsys.readouterr().out)
+    assert payload["summary"]["passed_cases"] == 1
+    assert {each["place"] for each in payload["unread_submissions"]} == {"?team", "?loose.py"}

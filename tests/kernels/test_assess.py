@@ -45,6 +45,20 @@ async def test_a_submission_becomes_a_payload(tmp_path: Path) -> None:
     assert exit_code(payload) == 1
 
 
+@pytest.mark.parametrize("mode", ["correctness", "full"])
+async def test_what_no_case_can_use_is_in_the_payload_of_every_mode(tmp_path: Path, mode: str) -> None:
+    code = submission(tmp_path / "team", t1__one=RIGHT, t1__onne=RIGHT)
+    (code / "t1" / "latin.py").write_bytes(b"# \xe9")
+    teams, _ = read_submissions(code)
+    (payload,) = await assess_submissions(_plan(case_directory(tmp_path / "cases", "t1/one"), mode), teams)
+    rows = payload["performance_results"] if mode == "full" else payload[assess.UNUSABLE]
+    assert {row["case"]: row["error"] for row in rows if row["error"]} == {
+        "t1/latin": "t1/latin.py is not UTF-8 at byte 2",
+        "t1/onne": "tier t1 has no case 'onne'; did you mean 'one'?",
+    }
+    assert payload["summary"]["passed_cases"] == payload["summary"]["total_cases"] == 1
+
+
 async def test_a_box_that_cannot_be_had_fails_every_case_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(conditions: Conditions) -> None:
         raise SandboxError("no sandbox here")

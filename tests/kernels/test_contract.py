@@ -43,6 +43,16 @@ def test_the_class_is_renamed_and_nothing_else() -> None:
     assert as_solution(source) == renamed
 
 
+@pytest.mark.parametrize("source", ["def (:\n", "x = (\n", "x = '''\n", "if 1:\n  a\n b\n", "x = 'Model\n", "a\0b", ""])
+def test_a_source_without_tokens_stays_as_it_is(source: str) -> None:
+    assert as_solution(source) == source
+
+
+@given(st.text())
+def test_any_text_becomes_a_solution(text: str) -> None:
+    as_solution("class Model:\n    pass\n" + text)
+
+
 def test_every_case_of_ours_is_a_module_with_modelnew_then() -> None:
     for case in discover(own_cases()).cases:
         tree = ast.parse(as_solution(case.file_path.read_text()))

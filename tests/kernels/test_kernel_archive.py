@@ -11,7 +11,7 @@ import os
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -258,4 +258,43 @@ def test_a_directory_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: p
     for n in range(3):
         (tmp_path / f"{n}.py").write_text("")
     with pytest.raises(ConfigError, match="holds more than 2 files; is this a directory of submissions"):
+        list(directory_members(tmp_path, lambda name: True))
+
+
+@pytest.mark.parametrize("name", ["s.tar", "s.tar.gz"])
+@pytest.mark.parametrize("first", ["notes/kernels.zip", "PK/kernels.zip"])
+def test_a_tar_that_holds_a_zip_is_read_as_the_tar(tmp_path: Path, name: str, first: str) -> None:
+    files = {first: zip_of({"t1/other.py": b"x = 1\n"}), "t1/gelu.py": b"class ModelNew: ...\n"}
+    packed = tar_of(files)
+    path = saved(tmp_path, packed if name == "s.tar" else gzip.compress(packed, compresslevel=0), name)
+    assert zipfile.is_zipfile(path), "so that the directory of the inner one is found"
+    assert {str(place): content for place, content in archive_members(path)} == files
+
+
+def test_a_zip_behind_a_program_that_unpacks_it_is_still_a_zip(tmp_path: Path) -> None:
+    path = saved(tmp_path, b"#!/bin/sh\nexec unzip $0\n" + zip_of(FILES), "s.zip")
+    assert {str(place): content for place, content in archive_members(path)} == FILES
+
+
+def closed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Makes a directory one that nobody may list, whoever runs the test."""
+    listed = os.scandir
+
+    def scandir(place: str) -> Iterator[os.DirEntry[str]]:
+        if Path(place) == folder:
+            raise PermissionError(13, "Permission denied", str(place))
+        return listed(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
+def test_a_directory_that_cannot_be_listed_is_named_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for tier in ("t1", "t2"):
+        (tmp_path / tier).mkdir()
+        (tmp_path / tier / "gelu.py").write_bytes(b"x = 1\n")
+    closed(monkeypatch, tmp_path / "t1")
+    found = dict(directory_members(tmp_path, lambda name: name.endswith(".py")))
+    assert found == {PurePosixPath("t2/gelu.py"): b"x = 1\n", PurePosixPath("t1"): "cannot be read: Permission denied"}
+    closed(monkeypatch, tmp_path)
+    with pytest.raises(ConfigError, match=f"cannot read {tmp_path}: Permission denied"):
         list(directory_members(tmp_path, lambda name: True))

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,6 +111,24 @@ def test_what_is_less_comparable_is_said() -> None:
     assert leaderboard([cpu])["notices"] == []
     strict = team("d", 2.0, config={"rule": "strict"})
     assert leaderboard([cpu, strict])["notices"] == ["measured with different tolerances or measuring plans: rule"]
+
+
+def test_half_a_surrogate_pair_in_a_text_can_be_printed() -> None:
+    document = payload([record("t1/c0", "crashed")], ["t1/c0"], team="red")
+    document["performance_results"][0]["error"] = "\ud800"
+    document["performance_config"]["\ud800"] = 1
+    board = leaderboard([result_of(document, "\udcff.json"), team("blue", 2.0, ["t1/c0"])])
+    assert json.loads(msgspec.json.encode(board))["ranking"][1]["cases_by_tier"]["t1"][0]["error"] == "?"
+
+
+@pytest.mark.parametrize("speedups", [(1e308, 1e308), (1e308, 1e-300), (1e-320, 2.0), (1e9, 1e-9)])
+def test_speedups_beyond_belief_make_no_trouble(speedups: tuple[float, ...]) -> None:
+    document = payload([record(f"t1/c{n}", speedup=2.0) for n in range(2)], ["t1/c0", "t1/c1"], team="red")
+    for row, speedup in zip(document["performance_results"], speedups, strict=True):
+        row["speedup"] = speedup
+    board = leaderboard([result_of(document, "red.json"), team("blue", 2.0, ["t1/c0", "t1/c1"])])
+    assert json.loads(json.dumps(board, allow_nan=False)) == board
+    assert "red" in page(board) and "red" in markdown(board)
 
 
 def test_one_backend_may_be_chosen() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -165,3 +167,20 @@ def test_solutions_are_laid_beside_the_cases() -> None:
         "unknown/x.py": "x.py is not at …",
     }
     assert {row["status"] for row in found.rows} == {"error"} and {row["score"] for row in found.rows} == {0.0}
+
+
+def test_a_directory_that_cannot_be_listed_is_a_problem_and_no_team_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "red", t1__gelu=GELU, t2__rope=GELU)
+    write(tmp_path / "blue", t1__gelu=GELU)
+    listed, closed = os.scandir, {tmp_path / "red" / "t2", tmp_path / "blue" / "t1"}
+
+    def scandir(place: str) -> Iterator[os.DirEntry[str]]:
+        if Path(place) in closed:
+            raise PermissionError(13, "Permission denied", str(place))
+        return listed(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    (red,), problems = read_submissions(tmp_path)
+    assert (red.team, list(red.solutions)) == ("red", [("t1", "gelu")])
+    assert red.problems == [Problem("red/t2", "cannot be read: Permission denied")]
+    assert problems == [Problem("blue/t1", "cannot be read: Permission denied")]

@@ -62,10 +62,22 @@ def test_a_document_of_the_published_runner() -> None:
     assert found.unmatched == 1 and len(found.notices) == 2
 
 
-@pytest.mark.parametrize("speedup", [None, "9", True, 0, -3, 10**400, [], {"x": 1}])
+@pytest.mark.parametrize("speedup", [None, "9", True, 0, -3, 10**400, 1e308, 1e-320, [], {"x": 1}])
 def test_what_is_no_speedup_scores_nothing(speedup: Any) -> None:
     found = result_of(published([{"case_name": "a", "status": "pass", "speedup": speedup}]), "r.json")
     assert found.rows["gpu", "t1", "a"]["score"] is None
+
+
+@pytest.mark.parametrize("outcome", [[], {}, 5, "?"])
+def test_an_outcome_that_is_none_leaves_the_status(outcome: Any) -> None:
+    found = result_of(published([{"case_name": "a", "status": "pass", "speedup": 2.0, "outcome": outcome}]), "r.json")
+    assert (found.rows["gpu", "t1", "a"]["outcome"], found.rows["gpu", "t1", "a"]["score"]) == ("pass", 70.0)
+
+
+@pytest.mark.parametrize("cards", [5, "abc", {"a": 1}, True])
+def test_devices_that_are_no_list_are_passed_over(cards: Any) -> None:
+    document = {**copy.deepcopy(GOOD), "environment": {"system": {"gpu_devices": cards, "cpu_model": "A CPU"}}}
+    assert result_of(document, "r.json").machines == {"A CPU"}
 
 
 @pytest.mark.parametrize(

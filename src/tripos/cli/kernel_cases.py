@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,8 +30,17 @@ def group_of(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+class Place(click.Path):
+    """A path; one with a NUL byte, which no file can have, is a mistake in the command."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "\0" in os.fsdecode(value):
+            self.fail("a path cannot hold a NUL byte", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 which = group_of(
-    _o("--cases-dir", type=click.Path(path_type=Path), help="Directory of cases {tier}/{case}.py.  [default: ours]"),
+    _o("--cases-dir", type=Place(path_type=Path), help="Directory of cases {tier}/{case}.py.  [default: ours]"),
     _o("--tiers", multiple=True, help="Only this tier (t1, t2, ...); may be repeated."),
     _o("--cases", multiple=True, help="Only this case (gelu, t1/gelu); may be repeated."),
     _o("--filter", "substring", help="Only cases whose name contains this text."),
@@ -45,13 +55,14 @@ _backend = _o("--backend", type=click.Choice(list(TARGETS)), default="cpu", show
 def list_cases(as_json: bool, **chosen: Any) -> int:
     """The cases of a directory, and why some are skipped."""
     from tripos.kernels.contract import read_contract
+    from tripos.kernels.payload import strict
     from tripos.reports.tables import print_json, print_table
 
     root, found = _found(**chosen)
     about = {case.label: read_contract(case.file_path.read_text("utf-8-sig"), case.label) for case in found.cases}
     if as_json:
         rows = [{**case.row(), "summary": about[case.label].summary, "sizes": about[case.label].sizes} for case in found.cases]
-        print_json({"cases": rows, "skipped_cases": [case.row() for case in found.skipped]})
+        print_json(strict({"cases": rows, "skipped_cases": [case.row() for case in found.skipped]}))
         return 0
     rows_shown = [[c.tier, c.case_name, about[c.label].summary] for c in found.cases]
     print_table(f"{len(found.cases)} cases in {root}", ["Tier", "Case", "What it computes"], rows_shown)
@@ -68,6 +79,7 @@ def check_cases(as_json: bool, **chosen: Any) -> int:
 
     A case with an `error` would let work that was not done pass, so its verdicts are worth nothing; a `warning` is for a reader to judge.
     """
+    from tripos.kernels.payload import strict
     from tripos.reports.tables import print_json, print_table, say
     from tripos.runs.runner import run_in_loop
 
@@ -75,7 +87,7 @@ def check_cases(as_json: bool, **chosen: Any) -> int:
     reports = run_in_loop(lambda: _examined(chosen["backend"], found.cases))
     failed = [report for report in reports if report["outcome"] != "ok" or any(f["severity"] == "error" for f in report["findings"])]
     if as_json:
-        print_json({"cases": reports, "skipped_cases": [case.row() for case in found.skipped]})
+        print_json(strict({"cases": reports, "skipped_cases": [case.row() for case in found.skipped]}))
         return 1 if failed else 0
     rows = [[report["case"], "error", report["error"]] for report in reports if report["outcome"] != "ok"]
     rows += [[report["case"], finding["severity"], finding["sentence"]] for report in reports for finding in report["findings"]]
@@ -93,6 +105,7 @@ async def _examined(backend: str, cases: tuple[Case, ...]) -> list[dict[str, Any
 
     from tripos.kernels.devices import resolve_devices
     from tripos.kernels.evaluate import Conditions, Evaluator
+    from tripos.kernels.payload import strict
     from tripos.reports.tables import err
 
     target = TARGETS[backend]
@@ -101,7 +114,7 @@ async def _examined(backend: str, cases: tuple[Case, ...]) -> list[dict[str, Any
 
         async def one(case: Case) -> dict[str, Any]:
             try:
-                found = await evaluator.examine(case.file_path.read_text("utf-8-sig"), case.label)
+                found = await evaluator.examine(case.file_path.read_text("utf-8-sig"), strict(case.label))
             except SandboxError as error:
                 found = {"outcome": "infrastructure_failed", "error": str(error), "findings": []}
             return {"case": case.label, **found}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
+import os
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from tripos.cli import options
-from tripos.cli.kernel_cases import check_cases, group_of, list_cases, which
+from tripos.cli.kernel_cases import F, Place, check_cases, group_of, list_cases, which
 from tripos.core.errors import ConfigError
 from tripos.kernels.targets import ALL, TARGETS
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from tripos.kernels.assess import Assessment
     from tripos.kernels.payload import Payload
 
-_REASON = 300  # characters of a reason in a table
-_path = click.Path(path_type=Path)
+_STOPPED = {"interrupted": "interrupted", "budget": "the budget was spent", "given_up": "the server was given up on"}
+_BOARD, _BOARD_OF_ALL = "leaderboard.json", "leaderboard_all.json"
+_path = Place(path_type=Path)
 _o = click.option
 
 _where = group_of(
@@ -48,10 +50,47 @@ _how = group_of(
     _o("--compile/--no-compile", "compiled", default=False, help="Also time the reference through torch.compile."),
     _o("--timeout", type=click.FloatRange(min=1), default=300.0, show_default=True, help="Seconds of a kernel for each phase."),
 )
-_output = group_of(
+_payload = group_of(
     _o("-o", "--output", type=_path, help="Write the payload (JSON) here; full mode writes leaderboard.json beside it."),
     _o("--json", "as_json", is_flag=True, help="Print the payload instead of tables."),
 )
+
+
+def _output(function: F) -> F:
+    """The options that say where the payload goes; a place that cannot take it is told before anything runs."""
+
+    @wraps(function)
+    def checked(*args: Any, **flags: Any) -> Any:
+        if flags["output"] is not None:
+            _check_output(flags["output"], flags)
+        return function(*args, **flags)
+
+    return _payload(cast(F, checked))
+
+
+def _check_output(output: Path, flags: dict[str, Any]) -> None:
+    """Writes an empty file beside the payload's place and removes it.
+
+    Raises:
+        ConfigError: the payload or the leaderboard beside it could not be written, or one would be written over the other.
+    """
+    if flags["mode"] == "full" and output.name in (_BOARD, _BOARD_OF_ALL):
+        raise ConfigError(f"-o {output}: full mode writes the leaderboard to a file of this name; give the payload another")
+    files = [output, *([_board_beside(output, flags)] if flags["mode"] == "full" and output.name else [])]
+    try:
+        for file in files:
+            if file.exists() and not file.is_file():
+                raise ConfigError(f"-o would write {file}, which is {'a directory' if file.is_dir() else 'no plain file'}")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        trial = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise ConfigError(f"cannot write {output}: {error.strerror}") from error
+
+
+def _board_beside(output: Path, flags: dict[str, Any]) -> Path:
+    return output.with_name(_BOARD_OF_ALL if flags["backend"] == ALL else _BOARD)
 
 
 @click.group("kernels")
@@ -117,13 +156,15 @@ def run(**flags: Any) -> int:
             payloads[assessment.target.key] = assessment.payload([], 0.0, config={"model": flags["model"]})
             continue
         records, sources, seconds, simulated, status = _asked(assessment, flags)
-        interrupted |= status == 130
+        interrupted |= status == "interrupted"
         home = None
         if flags["submission_dir"] is not None:
             named = {"backend": assessment.target.key, "pass_n": flags["pass_n"], "team": assessment.settings.team_name}
             home = extract_best(records, sources, assessment.found.cases, flags["submission_dir"], **named)
         about = {"model": flags["model"], "simulated": simulated}
-        payloads[assessment.target.key] = assessment.payload(records, seconds, submission_dir=home, config=about, interrupted=status == 130)
+        payloads[assessment.target.key] = assessment.payload(
+            records, seconds, submission_dir=home, config=about, stopped=_STOPPED.get(status)
+        )
     code = _deliver([_joined(payloads, assessments)], flags)
     return 130 if interrupted else code
 
@@ -137,7 +178,9 @@ def leaderboard(files: tuple[Path, ...], output: tuple[Path, ...], backend: str 
     """Rank teams from the payloads that `evaluate` and `run` wrote."""
     from tripos.kernels.leaderboard import leaderboard as ranked
     from tripos.kernels.leaderboard import write_leaderboard
+    from tripos.kernels.payload import strict
     from tripos.kernels.team_result import read_results
+    from tripos.reports.kernel_tables import print_board
     from tripos.reports.tables import print_json, say
 
     board = ranked(read_results(list(files)), backend=backend)
@@ -146,9 +189,9 @@ def leaderboard(files: tuple[Path, ...], output: tuple[Path, ...], backend: str 
         if not as_json:
             say(f"{path}: {board['total_teams']} teams", style="dim")
     if as_json:
-        print_json(board)
+        print_json(strict(board))
     elif not output:
-        _print_board(board)
+        print_board(board)
     return 0
 
 
@@ -201,8 +244,8 @@ def _assessment(target: Any, flags: dict[str, Any], pass_n: int) -> Assessment:
     return assessment
 
 
-def _asked(assessment: Assessment, flags: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[tuple[str, str, int], str], float, bool, int]:
-    """Runs the kernels benchmark by the one runner, and reads back what it wrote."""
+def _asked(assessment: Assessment, flags: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[tuple[str, str, int], str], float, bool, str]:
+    """Runs the kernels benchmark by the one runner, and reads back what it wrote: records, code, seconds, simulated, status of the run."""
     import time
 
     from tripos.cli.running import exit_code, run_suite
@@ -234,24 +277,29 @@ def _asked(assessment: Assessment, flags: dict[str, Any]) -> tuple[list[dict[str
     read = read_results(results[0].path)
     records, sources = records_of_lines(read.records)
     simulated = any(line.get("simulated") for line in read.records)
-    return records, sources, time.monotonic() - began, simulated, exit_code(results)
+    return records, sources, time.monotonic() - began, simulated, "interrupted" if exit_code(results) == 130 else results[0].status
 
 
 def _joined(payloads: dict[str, Payload], assessments: list[Assessment]) -> Payload:
     """One backend's own document, or the one of `all`."""
+    from tripos.kernels.assess import UNUSABLE
     from tripos.kernels.payload import combined_payload
 
     if len(assessments) == 1:
         return payloads[assessments[0].target.key]
-    return combined_payload(payloads, {**next(iter(payloads.values()))["config"], "devices": None})
+    joined = combined_payload(payloads, {**next(iter(payloads.values()))["config"], "devices": None})
+    unusable = {row["case"]: row for payload in payloads.values() for row in payload.get(UNUSABLE, ())}
+    return {**joined, UNUSABLE: list(unusable.values())} if unusable else joined
 
 
 def _deliver(payloads: list[Payload], flags: dict[str, Any]) -> int:
     """Files, then tables or JSON, then the exit code."""
+    from tripos.kernels.assess import UNUSABLE
     from tripos.kernels.leaderboard import leaderboard as ranked
     from tripos.kernels.leaderboard import write_leaderboard
-    from tripos.kernels.payload import exit_code, write_json
+    from tripos.kernels.payload import exit_code, strict, write_json
     from tripos.kernels.team_result import result_of
+    from tripos.reports.kernel_tables import print_payload
     from tripos.reports.tables import print_json, say
 
     output: Path | None = flags["output"]
@@ -262,89 +310,17 @@ def _deliver(payloads: list[Payload], flags: dict[str, Any]) -> int:
             path = output if len(payloads) == 1 else output.with_name(f"{output.stem}_{team}{output.suffix or '.json'}")
             write_json(path, payload)
             written.append(path)
-        if flags["mode"] == "full":
-            written.append(output.with_name("leaderboard_all.json" if flags["backend"] == ALL else "leaderboard.json"))
+        if flags["mode"] == "full" and payloads[0]["summary"]["total_cases"]:  # all were asked the same cases
+            written.append(_board_beside(output, flags))
             write_leaderboard(ranked([result_of(payload, payload["config"]["team_name"]) for payload in payloads]), written[-1])
     if flags["as_json"]:
-        print_json(payloads[0] if len(payloads) == 1 else {"teams": payloads})
+        print_json(strict(payloads[0] if len(payloads) == 1 else {"teams": payloads}))
     else:
         for payload in payloads:
-            _print_payload(payload)
+            print_payload(payload)
     for path in () if flags["as_json"] else written:
         say(f"written: {path}", style="dim")
-    return max(exit_code(payload) for payload in payloads)
-
-
-def _print_payload(payload: Payload) -> None:
-    from tripos.reports.tables import print_table, say, warn
-
-    config, summary = payload["config"], payload["summary"]
-    say("")
-    say(f"{config['team_name']} on {config['backend']}", style="bold")
-    if config.get("simulated"):
-        warn("SIMULATED: no model was asked")
-    if summary["environment_error"]:
-        warn(f"nothing could run: {summary['environment_error']}")
-    columns, rows = _rows(payload)
-    print_table("Cases", columns, rows)
-    passed, total, skipped = summary["passed_cases"], summary["total_cases"], len(summary["skipped_cases"])
-    attempts = f"{summary['successful_attempts']}/{summary['total_attempts']} attempts"
-    say(f"passed {passed} of {total} cases, {attempts}, {skipped} skipped, {summary['total_wall_time']:.1f} s")
-    performance = payload.get("performance_summary")
-    if performance:
-        mean = performance.get("geometric_mean_speedup") or {}
-        span = f" [{mean['lower']:.3f}, {mean['upper']:.3f}]" if mean.get("lower") is not None else ""
-        speed = f"geometric mean speedup {mean['mean']:.3f}{span}" if mean.get("mean") is not None else "no speedup measured"
-        say(f"score {performance['normalised_total']:.2f} of 100 ({performance['total_weighted_score']:g} weighted points), {speed}")
-        sure = ", ".join(f"{performance[f'{verdict}_cases']} {verdict}" for verdict in ("faster", "slower", "undecided"))
-        noisy = performance["outcomes"].get("noisy", 0)
-        said = f" ({noisy} noisy: at most 1 in the mean, whatever was measured)" if noisy else ""
-        say(f"beyond doubt against the reference: {sure}{said}")
-
-
-def _rows(payload: Payload) -> tuple[list[str], list[list[Any]]]:
-    rows = payload.get("performance_results")
-    if rows is None:
-        plain = [
-            [r["tier"], r["case_name"], f"{r['success_count']}/{r['pass_n']}", _short(r["failure_reason"])] for r in payload["results"]
-        ]
-        return ["Tier", "Case", "Passed", "Why not"], plain
-    shown = [
-        [
-            r["tier"],
-            r["case_name"],
-            r["outcome"],
-            r["baseline_ms"],
-            r["solution_ms"],
-            r["speedup"],
-            _interval(r),
-            r["score"],
-            _short(r["error"]),
-        ]
-        for r in rows
-    ]
-    return ["Tier", "Case", "Outcome", "Baseline ms", "Kernel ms", "Speedup", "95 %", "Score", "Why not"], shown
-
-
-def _short(reason: str | None) -> str:
-    """As much of a reason as a table bears; the payload has all of it."""
-    return reason if reason is not None and len(reason) <= _REASON else f"{reason[:_REASON]}…" if reason else ""
-
-
-def _interval(row: dict[str, Any]) -> str:
-    return f"{row['speedup_low']:.3f} to {row['speedup_high']:.3f}" if row.get("speedup_low") is not None else ""
-
-
-def _print_board(board: dict[str, Any]) -> None:
-    from tripos.kernels.leaderboard_page import ranks, said_of_teams
-    from tripos.reports.tables import print_table, say, warn
-
-    for notice in board["notices"]:
-        warn(notice)
-    columns, rows = ranks(board)
-    print_table("Leaderboard", columns, rows, right=(0, *range(2, len(columns) - 1)))
-    for notice in said_of_teams(board):
-        say(f"! {notice}", style="yellow")
+    return max(exit_code(payload) or int(UNUSABLE in payload) for payload in payloads)
 
 
 class _Counted:

@@ -32,6 +32,9 @@ Member = tuple[PurePosixPath, bytes]
 _CHUNK = 1 << 20
 _LZMA_MEMORY = 256 << 20
 _ZSTD_WINDOW = 1 << 27
+_XZ, _ZSTD, _GZIP, _BZIP2 = b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x1f\x8b", b"BZh"
+_COMPRESSED = (_XZ, _ZSTD, _GZIP, _BZIP2)
+_ZIPPED = (b"PK\3\4", b"PK\5\6")  # a first member, or none
 
 
 def is_archive(path: Path) -> bool:
@@ -41,16 +44,18 @@ def is_archive(path: Path) -> bool:
 
 def directory_members(root: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[PurePosixPath, bytes | str]]:
     """(name, content) of the files below a directory whose name is wanted, sorted; instead of the content a sentence where the file is a
-    link, no plain file, too large or cannot be read. Hidden directories, caches, and what lies deeper than eight levels are left out.
+    link, no plain file, too large or cannot be read; last the directories that cannot be read, each with its sentence. Hidden
+    directories, caches, and what lies deeper than eight levels are left out.
 
     Raises:
-        ConfigError: there are too many of them.
+        ConfigError: there are too many of them, or `root` itself cannot be read.
     """
     count = 0
-    for place, folders, names in os.walk(root):
+    closed: list[OSError] = []
+    for place, folders, names in os.walk(root, onerror=closed.append):
         relative = PurePosixPath(Path(place).relative_to(root).as_posix())
         depth = len(relative.parts)
-        linked = [name for name in folders if Path(place, name).is_symlink()]
+        linked = [name for name in folders if _is_link(Path(place, name))]
         folders[:] = sorted(
             name for name in folders if depth + 1 < DEEPEST and not name.startswith(".") and name != "__pycache__" and name not in linked
         )
@@ -63,6 +68,7 @@ def directory_members(root: Path, wanted: Callable[[str], bool]) -> Iterator[tup
                 if count > MOST_FILES:
                     raise ConfigError(f"{root} holds more than {MOST_FILES} files; is this a directory of submissions?")
                 yield relative / name, _plain_file(Path(place, name))
+    yield from (_closed_directory(root, error) for error in closed)
 
 
 def archive_members(path: Path) -> list[Member]:
@@ -76,7 +82,7 @@ def archive_members(path: Path) -> list[Member]:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > MOST_BYTES:
                 raise ConfigError(f"{path} is larger than {MOST_BYTES >> 20} MiB")
-            members = list(_zip_members(path, file) if zipfile.is_zipfile(file) else _tar_members(path, file))
+            members = list(_zip_members(path, file) if _is_zip(file) else _tar_members(path, file))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
     except (
@@ -102,6 +108,20 @@ def safe_name(path: Path, name: str, seen: set[PurePosixPath]) -> PurePosixPath:
     if len(seen) > MOST_FILES:
         raise ConfigError(f"{path} holds more than {MOST_FILES} files")
     return place
+
+
+def _is_zip(file: IO[bytes]) -> bool:
+    """Whether it is a zip and no tar that holds one: the directory of a zip is looked for at the end, where a tar's last file lies."""
+    head = file.read(tarfile.BLOCKSIZE)
+    return zipfile.is_zipfile(file) and (head.startswith(_ZIPPED) or not (head.startswith(_COMPRESSED) or _is_tar_header(head)))
+
+
+def _is_tar_header(head: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def _zip_members(path: Path, file: IO[bytes]) -> Iterator[Member]:
@@ -168,14 +188,14 @@ def _unpacked(path: Path, file: IO[bytes]) -> bytes:
     file.seek(0)
     head = file.read(6)
     file.seek(0)
-    if head.startswith(b"\xfd7zXZ"):
+    if head.startswith(_XZ):
         return _unpacked_xz(path, file)
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
+    if head.startswith(_ZSTD):
         return _unpacked_zstd(path, file)
-    if head.startswith(b"\x1f\x8b"):
+    if head.startswith(_GZIP):
         with gzip.GzipFile(fileobj=file) as stream:
             return _bounded(path, stream.read(MOST_BYTES + 1))
-    if head.startswith(b"BZh"):
+    if head.startswith(_BZIP2):
         with bz2.BZ2File(file) as stream:
             return _bounded(path, stream.read(MOST_BYTES + 1))
     return _bounded(path, file.read(MOST_BYTES + 1))
@@ -219,12 +239,32 @@ def _too_much(path: Path) -> str:
     return f"{path} unpacks to more than {MOST_BYTES >> 20} MiB"
 
 
+def _closed_directory(root: Path, error: OSError) -> tuple[PurePosixPath, str]:
+    """The name of a directory that could not be listed, and why.
+
+    Raises:
+        ConfigError: it is `root` itself.
+    """
+    place = Path(error.filename or root)
+    if place == root:
+        raise ConfigError(f"cannot read {root}: {error.strerror}")
+    return PurePosixPath(place.relative_to(root).as_posix()), f"cannot be read: {error.strerror}"
+
+
+def _is_link(path: Path) -> bool:
+    """False also where the directory does not let it be looked at."""
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
+
+
 def _plain_file(path: Path) -> bytes | str:
     """The content, or why not. Opened without following a link and without waiting for a pipe."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        return "is a link; only plain files are read" if path.is_symlink() else f"cannot be read: {error.strerror}"
+        return "is a link; only plain files are read" if _is_link(path) else f"cannot be read: {error.strerror}"
     with os.fdopen(handle, "rb") as file:
         seen = os.fstat(file.fileno())
         if not stat.S_ISREG(seen.st_mode):

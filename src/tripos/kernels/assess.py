@@ -17,7 +17,7 @@ from tripos.kernels.devices import Devices, NoDevice, resolve_devices
 from tripos.kernels.environment import environment_of
 from tripos.kernels.evaluate import Conditions, Evaluator, evaluate_all
 from tripos.kernels.outcome import OUTCOMES
-from tripos.kernels.payload import Payload, Performance, build_payload
+from tripos.kernels.payload import Payload, Performance, build_payload, strict
 from tripos.kernels.performance import performance_rows
 from tripos.kernels.performance_summary import performance_summary
 from tripos.kernels.settings import Settings
@@ -26,6 +26,9 @@ from tripos.kernels.targets import Target
 
 NO_ANSWER = {"judge_failed": "infrastructure_failed", "infrastructure_failed": "infrastructure_failed", "sample_invalid": "case_error"}
 """What a line of a results file without an evaluation was, where it was not the model's doing."""
+
+UNUSABLE = "unusable_solutions"
+"""Key of a payload without performance rows: what a submission holds that belongs to no case or could not be read, each with its reason."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,9 @@ class Assessment:
             rows = [*performance_rows(records, cases, pass_n, absent=absent), *extra_rows]
             performance = Performance(rows, performance_summary(rows), self.settings.performance_config(), submission_dir)
         environment = environment_of(self.target, self.devices.ids)
-        return build_payload(asked, environment, summary, results, performance)
+        payload = build_payload(asked, environment, summary, results, performance)
+        unusable = [] if self.settings.measures else _unusable(extra_rows)
+        return {**payload, UNUSABLE: unusable} if unusable else payload
 
     def _conditions(self) -> dict[str, Any]:
         asked = self.conditions
@@ -141,6 +146,11 @@ async def _assess(
     ]
     records = await evaluate_all(evaluator, work, done)
     return _of_team(assessment, submission, matched, [*records, *_absent(matched)], time.monotonic() - began)
+
+
+def _unusable(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a payload without times says of rows that belong to no case."""
+    return [strict({name: row[name] for name in ("case", "tier", "case_name", "error")}) for row in rows]
 
 
 def _absent(matched: Match) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@
 `--subset` is the backend (cpu, gpu, npu); `--split` chooses tiers, which are the slices; a prompt variant is a language (dsl);
 settings are those of `KernelScorer`, `mode` (full, correctness) and `arch`, the hardware that the prompt names. `is_correct`
 and the value are correctness, as the seed's pass@N counts it; further metrics are `speedup`, `kernel_score` (the seed's 60/40
-score, 0..100), `baseline_ms`, `solution_ms`. Where a kernel was correct but its time too unsteady to know (`noisy`), its
-speedup is reported and its score is that of no speedup.
+score, 0..100), `baseline_ms`, `solution_ms`, none of which `mode=correctness` has. Where a kernel was correct but its time too
+unsteady to know (`noisy`), its speedup is reported and its score is that of no speedup.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from tripos.kernels.devices import resolve_devices
 from tripos.kernels.evaluate import Conditions, Evaluator
 from tripos.kernels.isolation.box import Timing
 from tripos.kernels.outcome import OURS, PASSING
-from tripos.kernels.prompt import DSLS, kernel_prompt
+from tripos.kernels.prompt import DSLS, dsl_of, kernel_prompt
 from tripos.kernels.scoring import case_score
 from tripos.kernels.targets import TARGETS, Target, resolve_target
 from tripos.scoring.scorer import Answer, Instruments, scorer
 from tripos.scoring.structured import graded, unreadable
 
 OPTIONAL = ("rtol", "atol", "devices")
+NUMBERS = ("seed", "rtol", "atol", "input_sets", "threads", "budget_seconds", "precision", "timeout_seconds")
 SETTINGS = (
     "mode",
     "arch",
@@ -69,11 +70,11 @@ SETTINGS = (
 def kernels(options: Options) -> Benchmark:
     """Composes the benchmark."""
     refuse("kernels", options, "shots", "judge")
-    own = options.settings
-    target = resolve_target(options.subset or "cpu", arch=own.get("arch"), dsl=own.get("dsl"))
+    target = _target(options)
     tiers = tuple(tier.strip() for tier in options.split.split(",")) if options.split else None
     source = CaseFiles(options.data or cases.own_cases(), target, tiers)
-    languages = {name: _asking(target, name) for name, dsl in DSLS.items() if target.key in dsl.devices}
+    threads = options.setting("threads", KernelScorer().threads)
+    languages = {name: _asking(target, name, threads) for name, dsl in DSLS.items() if target.key in dsl.devices}
     if target.dsl not in languages:
         raise ConfigError(unknown(f"dsl of backend {target.key}", target.dsl, languages))
     return Benchmark(
@@ -88,6 +89,13 @@ def kernels(options: Options) -> Benchmark:
     )
 
 
+def _target(options: Options) -> Target:
+    """The backend with the user's hardware and language."""
+    plain = resolve_target(options.subset or "cpu")
+    own = {name: options.setting(name, getattr(plain, name)) for name in ("arch", "dsl")}
+    return resolve_target(plain.key, **own)
+
+
 def _scorer(options: Options, target: Target) -> KernelScorer:
     """The scorer with the user's settings."""
     mode, plain = options.setting("mode", "full"), KernelScorer()
@@ -97,7 +105,7 @@ def _scorer(options: Options, target: Target) -> KernelScorer:
         name: options.setting(name, getattr(plain, name)) for name in SETTINGS[3:] if name in options.settings and name not in OPTIONAL
     }
     given |= {name: options.setting(name, 0.0) for name in ("rtol", "atol") if name in options.settings}
-    given["devices"] = _numbers(options.settings.get("devices", ""))
+    given["devices"] = options.settings.get("devices", "")
     return replace(plain, device=target.device, dsl=target.dsl, seed=options.seed, timed=mode != "correctness", **given)
 
 
@@ -107,6 +115,13 @@ def _numbers(devices: Any) -> tuple[int, ...]:
     if isinstance(devices, bool) or not all(word.isascii() and word.isdecimal() for word in words):
         raise ConfigError(f"setting devices = {devices!r}: numbers of devices are wanted, such as 0 or 0,1")
     return tuple(map(int, words))
+
+
+def _check_number(name: str, value: Any, *, optional: bool) -> None:
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigError(f"setting {name} = {value!r}: a number is wanted")
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,7 @@ class CaseFiles:
                 subject=case.tier,
                 slice_id=case.tier,
                 dimensions={"tier": case.tier},
-                metadata={"tier": case.tier, "case_name": case.case_name, "summary": read_contract(text, case.label).summary},
+                metadata={"tier": case.tier, "case_name": case.case_name, "summary": _summary(text, case.label)},
             )
 
     def fingerprint(self) -> dict[str, str | int | None]:
@@ -142,6 +157,14 @@ class CaseFiles:
 
     def _found(self) -> tuple[cases.Case, ...]:
         return cases.discover(self.root, tiers=self.tiers, skip_npu=self.target.skip_npu).cases
+
+
+def _summary(text: str, label: str) -> str:
+    """First line of a case's docstring; empty for a broken case, of which its evaluation says what is wrong."""
+    try:
+        return read_contract(text, label).summary
+    except ConfigError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -166,12 +189,15 @@ class KernelScorer:
     Args:
         device: cpu, cuda, npu. dsl: language of the kernels. seed: of weights and checked inputs. timed: whether to time at all.
         rule, rtol, atol, input_sets, threads, timeout_seconds: see `evaluate.Conditions`.
-        devices: numbers of the devices to use; empty = all that are there.
+        devices: numbers of the devices to use, between commas; empty = all that are there.
         budget_seconds, precision, compile: see `isolation.box.Timing`.
+
+    Raises:
+        ConfigError: an unknown device or dsl, or a setting that should be a number and is none.
     """
 
     name: ClassVar[str]
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     needs: ClassVar[frozenset[str]] = frozenset({"sandbox"})
 
     device: str = "cpu"
@@ -187,7 +213,16 @@ class KernelScorer:
     precision: float = 0.01
     compile: bool = False
     timeout_seconds: float = 120.0
-    devices: tuple[int, ...] = ()
+    devices: str = ""
+
+    def __post_init__(self) -> None:
+        known = [target.device for target in TARGETS.values()]
+        if self.device not in known:
+            raise ConfigError(unknown("device", self.device, known))
+        dsl_of(self.dsl)
+        for name in NUMBERS:
+            _check_number(name, getattr(self, name), optional=name in OPTIONAL)
+        object.__setattr__(self, "devices", ",".join(map(str, _numbers(self.devices))))
 
     async def prepare(self, instruments: Instruments) -> None:
         """Starts the box, so that what is missing is known before the first token is paid.
@@ -207,7 +242,7 @@ class KernelScorer:
         """
         code = answer.extraction.answer
         if not isinstance(code, str) or not code.strip():
-            return unreadable(answer, "no code found", {"kernel_score": 0.0})
+            return unreadable(answer, "no code found", {"kernel_score": 0.0} if self.timed else {})
         evaluator = await self._evaluator(instruments)
         tier, case_name = str(sample.metadata["tier"]), str(sample.metadata["case_name"])
         record = await evaluator.evaluate(sample.reference["source"], code, tier=tier, case_name=case_name)
@@ -216,7 +251,8 @@ class KernelScorer:
             return Verdict(value=None, is_correct=None, outcome=Outcome.SAMPLE_INVALID, details={"reason": record["error"], **record})
         if outcome in OURS:
             raise ScorerError(f"{sample.record_id} could not be judged: {record['error']}")
-        return graded(answer, float(outcome in PASSING), outcome in PASSING, metrics=metrics_of(record), details=record)
+        metrics = metrics_of(record) if self.timed else {}
+        return graded(answer, float(outcome in PASSING), outcome in PASSING, metrics=metrics, details=record)
 
     async def _evaluator(self, instruments: Instruments) -> Evaluator:
         if instruments.opened is None:
@@ -226,7 +262,7 @@ class KernelScorer:
         conditions = Conditions(
             device=self.device,
             dsl=self.dsl,
-            devices=resolve_devices(target, self.devices).ids,
+            devices=resolve_devices(target, _numbers(self.devices)).ids,
             rule=self.rule,
             rtol=self.rtol,
             atol=self.atol,
@@ -240,7 +276,8 @@ class KernelScorer:
 
 
 def metrics_of(record: dict[str, Any]) -> dict[str, float | None]:
-    """What is reported beside correctness. A kernel that is not correct has no speedup and scores 0; an untimed one has neither."""
+    """What a mode that times reports beside correctness. A kernel that is not correct has no speedup and scores 0; a correct one
+    without a time has neither."""
     if record["outcome"] not in PASSING:
         return {"kernel_score": 0.0}
     speedup = record.get("speedup")
@@ -255,9 +292,9 @@ def fenced(code: str) -> str:
     return f"```python\n{code.rstrip()}\n```\n"
 
 
-def _asking(target: Target, dsl: str) -> Any:
+def _asking(target: Target, dsl: str, threads: int) -> Any:
     def prompt(sample: Sample) -> str:
-        return kernel_prompt(sample.question, dsl, arch=target.arch, device=target.device)
+        return kernel_prompt(sample.question, dsl, arch=target.arch, device=target.device, threads=threads)
 
     return prompt
 

@@ -59,10 +59,17 @@ def read_contract(source: str, name: str = "case") -> Contract:
 def as_solution(source: str) -> str:
     """The case as its own solution: `Model` is called `ModelNew`, the input functions stay (they are not looked at).
 
-    Tokens are renamed, not text: a comment or a string keeps its words.
+    Tokens are renamed, not text: a comment or a string keeps its words. Source that has no tokens (a bracket or string left open, bad
+    indentation) stays as it is.
     """
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return source
+    if any(token.type == tokenize.ERRORTOKEN for token in tokens):
+        return source
     pieces = []
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    for token in tokens:
         name = "ModelNew" if token.type == tokenize.NAME and token.string == "Model" else token.string
         pieces.append((token.type, name, token.start, token.end, token.line))
     renamed = [(kind, text) for kind, text, *_ in pieces]

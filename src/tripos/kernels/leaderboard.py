@@ -17,7 +17,7 @@ from typing import Any
 from tripos.core.errors import ConfigError, unknown
 from tripos.kernels.aggregate import Row
 from tripos.kernels.case import name_order, tier_order
-from tripos.kernels.payload import SCHEMA_VERSION, write_json
+from tripos.kernels.payload import SCHEMA_VERSION, strict, write_json
 from tripos.kernels.performance_summary import credited_of, fast_p_curve, geometric_mean_speedup, totals
 from tripos.kernels.scoring import tier_weight
 from tripos.kernels.team_result import CaseKey, TeamResult
@@ -51,15 +51,18 @@ def leaderboard(results: Sequence[TeamResult], *, backend: str | None = None, le
     entries.sort(key=lambda e: (-e["_exact"], e["team_name"]))
     _rank(entries)
     _compare_neighbours(entries, full, level)
-    return {
-        "generated_at": datetime.now().astimezone().isoformat(),
-        "schema_version": SCHEMA_VERSION,
-        "total_teams": len(entries),
-        "total_cases": len(cases),
-        "level": level,
-        "notices": _notices(taking_part, cases, full),
-        "ranking": [{name: value for name, value in entry.items() if not name.startswith("_")} for entry in entries],
-    }
+    board: Board = strict(
+        {
+            "generated_at": datetime.now().astimezone().isoformat(),
+            "schema_version": SCHEMA_VERSION,
+            "total_teams": len(entries),
+            "total_cases": len(cases),
+            "level": level,
+            "notices": _notices(taking_part, cases, full),
+            "ranking": [{name: value for name, value in entry.items() if not name.startswith("_")} for entry in entries],
+        }
+    )
+    return board
 
 
 def write_leaderboard(board: Board, path: Path) -> None:

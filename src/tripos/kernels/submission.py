@@ -188,7 +188,8 @@ def _add(submission: Submission, inner: PurePosixPath, place: PurePosixPath, con
         return
     if len(inner.parts) == 2 and inner.name == META:
         return
-    tier, name = (inner.parts[0], inner.stem) if len(inner.parts) == 2 else (None, None)
+    is_case = len(inner.parts) == 2 and (inner.suffix == ".py" or TIER.fullmatch(inner.parts[0]) is not None)  # no team's directory
+    tier, name = (inner.parts[0], inner.stem) if is_case else (None, None)
     if isinstance(content, str):
         submission.problems.append(Problem(str(place), content, tier, name))
     elif tier is None or name is None:

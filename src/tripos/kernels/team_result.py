@@ -26,6 +26,8 @@ _CLAIM = 0.05  # points: files round scores to two decimals and speedups to four
 _CONDITIONS = ("rule", "input_sets", "threads", "budget_seconds", "precision", "compile")
 """What in a document's config decides what counts as correct and how well a time is known."""
 _LONGEST_ERROR = 2_000
+_MOST_SPEEDUP = 1e9
+"""Beyond this, or below one part in it, no clock tells two times apart: such a speedup was not measured."""
 
 
 @dataclass(slots=True)
@@ -129,13 +131,13 @@ def _key(row: Any, config: Mapping[str, Any], origin: str) -> CaseKey:
 
 
 def _scored(row: Row, key: CaseKey) -> Row:
-    outcome, status = row.get("outcome"), row.get("status")
+    outcome, status = _word(row.get("outcome")), row.get("status")
     if outcome in OUTCOMES:
         status = status_of(outcome)
     elif status not in ("pass", "fail", "error"):
         status = "error"
     noisy = status == "pass" and (outcome == "noisy" or bool(row.get("noisy")) or row.get("measurement_stable") is False)
-    speedup = credited_speedup(_number(row.get("speedup")), noisy=False) if status == "pass" else None
+    speedup = _speedup(row) if status == "pass" else None
     score = None if outcome in OURS else case_score(speedup, noisy=noisy) if status == "pass" else 0.0
     return {
         "case": f"{key[1]}/{key[2]}",
@@ -153,6 +155,12 @@ def _scored(row: Row, key: CaseKey) -> Row:
         "case_hash": _word(row.get("case_hash")),
         "error": None if status == "pass" else str(row.get("error") or "")[:_LONGEST_ERROR] or None,
     }
+
+
+def _speedup(row: Row) -> float | None:
+    """As measured; None for what no measurement gives."""
+    found = credited_speedup(_number(row.get("speedup")), noisy=False)
+    return found if found is not None and 1 / _MOST_SPEEDUP <= found <= _MOST_SPEEDUP else None
 
 
 def _verdict(row: Row, speedup: float | None, noisy: bool) -> str | None:
@@ -184,7 +192,8 @@ def _machines(payload: Payload) -> Iterator[str]:
         if part is payload and payload["config"].get("backend") == ALL:
             continue
         system = _table(_table(part.get("environment")).get("system"))
-        cards = [str(card.get("name")) for card in system.get("gpu_devices") or () if isinstance(card, dict)]
+        listed = system.get("gpu_devices")
+        cards = [str(card.get("name")) for card in (listed if isinstance(listed, list) else ()) if isinstance(card, dict)]
         name = ", ".join(sorted(set(cards))) or system.get("cpu_model") or system.get("cpu")
         if name:
             yield str(name)

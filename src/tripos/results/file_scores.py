@@ -14,7 +14,7 @@ from tripos.core.records import Outcome
 from tripos.results.comparison import NEEDS
 from tripos.results.direction import agreed, of_summary
 from tripos.results.group_keys import canonical, parameters_of
-from tripos.results.result_file import ResultFile, metric_of
+from tripos.results.result_file import ResultFile, values_of
 from tripos.results.score_table import Coder, ScoreTable
 
 SIDE = "side"
@@ -35,7 +35,7 @@ def table_of_file(file: ResultFile, metric: str, keys: Collection[str] = ()) -> 
     Raises:
         ConfigError: the records have no such metric or field; says which they have.
     """
-    scores = [metric_of(record, metric) for record in file.records]
+    scores = values_of(file.records, metric)
     stated = (record.get("dimensions") for record in file.records)
     dimensions = frozenset(name for own in stated if isinstance(own, dict) for name in own)
     settings = _settings(file)

@@ -5,7 +5,7 @@ A file may hold two lines of one record (an attempt that failed and was asked ag
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,40 @@ def _record(text: bytes, path: Path, number: int) -> dict[str, Any]:
     return record
 
 
+def values_of(records: Sequence[dict[str, Any]], metric: str) -> list[float | None]:
+    """Each record's value of a metric, see `metric_of`; None too for a record without it, as long as another one has it.
+
+    Raises:
+        ConfigError: no record has such a number; names those there are.
+    """
+    answered = [record for record in records if not record.get("error")]
+    if answered and not any(_has(record, metric) for record in records):
+        raise _none_has(answered, metric)
+    return [metric_of(record, metric) if _has(record, metric) else None for record in records]
+
+
+def _has(record: dict[str, Any], metric: str) -> bool:
+    name = "is_correct" if metric == "accuracy" else metric
+    return name in record or name.removeprefix(METRIC) in _further(record)
+
+
+def _further(record: dict[str, Any]) -> dict[str, Any]:
+    """The scorer's own metrics."""
+    found: dict[str, Any] = (record.get("scoring_metadata") or {}).get("metrics") or {}
+    return found
+
+
+def _none_has(records: Sequence[dict[str, Any]], metric: str) -> ConfigError:
+    numbers = sorted({"accuracy"}.union(*map(_numbers, records)))
+    return ConfigError(f"no metric {metric!r} in the records; there are: {', '.join(numbers)}")
+
+
+def _numbers(record: dict[str, Any]) -> set[str]:
+    """The names by which a record's numbers are asked for."""
+    further = {f"{METRIC}{key}" if key in record or key == "accuracy" else key for key in _further(record)}
+    return further | {k for k, v in record.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
+
+
 def metric_of(record: dict[str, Any], metric: str) -> float | None:
     """A record's value of a metric; `accuracy` is `is_correct`, `metrics.X` the scorer's own X. None where it was not measured.
 
@@ -105,13 +139,11 @@ def metric_of(record: dict[str, Any], metric: str) -> float | None:
         ConfigError: the record has no such number; names those it has.
     """
     name = "is_correct" if metric == "accuracy" else metric
-    further = (record.get("scoring_metadata") or {}).get("metrics") or {}
+    further = _further(record)
     inner = name.removeprefix(METRIC)
     value = record[name] if name in record else further.get(inner)
-    if value is None and name not in record and inner not in further and not record.get("error"):
-        named = {f"{METRIC}{key}" if key in record or key == "accuracy" else key for key in further}
-        numbers = sorted({"accuracy", *named, *(k for k, v in record.items() if isinstance(v, (int, float)) and not isinstance(v, bool))})
-        raise ConfigError(f"no metric {metric!r} in the records; there are: {', '.join(numbers)}")
+    if not _has(record, metric) and not record.get("error"):
+        raise _none_has([record], metric)
     if value is not None and not isinstance(value, (int, float)):
         raise ConfigError(f"{metric!r} is no number in the records (found {value!r})")
     return None if value is None else float(value)

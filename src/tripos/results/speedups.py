@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +11,14 @@ import numpy as np
 from tripos.results.intervals import Estimate, mean_interval
 from tripos.results.items import Labels, Values, as_floats
 
+_LARGEST = sys.float_info.max
+
 
 def geometric_mean(ratios: Values, clusters: Labels | None = None, level: float = 0.95) -> Estimate | None:
     """exp of the mean log ratio, with the t (or cluster-robust t) interval of the log carried back; None when nothing was measured.
 
-    `stderr` is on the ratio's scale by the delta method: mean · stderr(log). None and NaN are left out and counted.
+    `stderr` is on the ratio's scale by the delta method: mean · stderr(log). None and NaN are left out and counted. What lies beyond the
+    largest float is given as that.
     Raises ValueError for a ratio of zero or less, which has no logarithm.
     """
     array = as_floats(ratios)
@@ -23,15 +27,19 @@ def geometric_mean(ratios: Values, clusters: Labels | None = None, level: float 
     logs = mean_interval(np.log(array), clusters, level, bounded=False)
     if logs is None:
         return None
-    mean = math.exp(logs.mean)
+    mean = _exp(logs.mean)
     return replace(
         logs,
         mean=mean,
-        stderr=None if logs.stderr is None else mean * logs.stderr,
-        lower=None if logs.lower is None else math.exp(logs.lower),
-        upper=None if logs.upper is None else math.exp(logs.upper),
+        stderr=None if logs.stderr is None else min(mean * logs.stderr, _LARGEST),
+        lower=None if logs.lower is None else _exp(logs.lower),
+        upper=None if logs.upper is None else _exp(logs.upper),
         method=f"log_{logs.method}",
     )
+
+
+def _exp(log: float) -> float:
+    return math.exp(min(log, math.log(_LARGEST)))
 
 
 def fast_p(correct: Values, speedups: Values, threshold: float, level: float = 0.95) -> Estimate | None:
