@@ -105,11 +105,7 @@ def _alike(reference: Held, expected: list[Expected]) -> list[Expected]:
 
 def _repeats(evaluation: Evaluation, reference: Held, expected: Expected, calibration: compare.Calibration, rule: compare.Rule) -> None:
     """Raises Failed where the reference's own second answer would be wrong: then nobody's first can be right but by chance."""
-    reference.place(expected.inputs, SLOT, evaluation.deadline(reference))
-    reply = reference.ask("run", evaluation.deadline(reference), "outputs", "inputs", slot=SLOT)
-    after = tensors(reference.carry(reply["inputs"]))
-    again = [*leaves(reference.carry(reply["outputs"])), *(after[index] for index in expected.mutated if index < len(after))]
-    report = compare.compare(expected.leaves, calibration, again, rule)
+    report = compare.compare(expected.leaves, calibration, _again(evaluation, reference, expected), rule)
     if not report.ok:
         raise reference.fail("case_error", f"the reference gives another result when it is run again on the same inputs: {report.detail}")
 
@@ -117,19 +113,21 @@ def _repeats(evaluation: Evaluation, reference: Held, expected: Expected, calibr
 def in_double(evaluation: Evaluation, reference: Held, expected: Expected) -> list[Any] | None:
     """The same outputs in float64; None where the case cannot run so."""
     try:
-        reference.place(expected.inputs, SLOT, evaluation.deadline(reference))
         reference.ask("double", evaluation.deadline(reference))
-        reply = reference.ask("run", evaluation.deadline(reference), "outputs", "inputs", slot=SLOT, model="double")
+        exact = _again(evaluation, reference, expected, model="double")
     except Failed as failed:
         if failed.outcome in ("raised", "oom"):
             return None
         raise
-    outputs = leaves(reference.carry(reply["outputs"]))
-    after = tensors(reference.carry(reply["inputs"]))
-    if len(after) <= max(expected.mutated, default=-1):
-        return None
-    exact = [*outputs, *(after[index] for index in expected.mutated)]
     return exact if [_shape(leaf) for leaf in exact] == [_shape(leaf) for leaf in expected.leaves] else None
+
+
+def _again(evaluation: Evaluation, reference: Held, expected: Expected, model: str = "") -> list[Any]:
+    """The leaves of one more run of the reference, or of its double, on the same inputs; fewer where it has lost some of those."""
+    reference.place(expected.inputs, SLOT, evaluation.deadline(reference))
+    reply = reference.ask("run", evaluation.deadline(reference), "outputs", "inputs", slot=SLOT, model=model)
+    after = tensors(reference.carry(reply["inputs"]))
+    return [*leaves(reference.carry(reply["outputs"])), *(after[index] for index in expected.mutated if index < len(after))]
 
 
 class _Answers:
