@@ -178,7 +178,6 @@ def leaderboard(files: tuple[Path, ...], output: tuple[Path, ...], backend: str 
     """Rank teams from the payloads that `evaluate` and `run` wrote."""
     from tripos.kernels.leaderboard import leaderboard as ranked
     from tripos.kernels.leaderboard import write_leaderboard
-    from tripos.kernels.payload import strict
     from tripos.kernels.team_result import read_results
     from tripos.reports.kernel_tables import print_board
     from tripos.reports.tables import print_json, say
@@ -189,7 +188,7 @@ def leaderboard(files: tuple[Path, ...], output: tuple[Path, ...], backend: str 
         if not as_json:
             say(f"{path}: {board['total_teams']} teams", style="dim")
     if as_json:
-        print_json(strict(board))
+        print_json(board)
     elif not output:
         print_board(board)
     return 0
